@@ -1,0 +1,45 @@
+PYTHON ?= python3
+BIN = .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help setup test book test-site outputs repository clean
+
+help:  ## show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: .venv/installed  ## make .venv and install the tested set
+
+.venv/installed: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "requirements.txt needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet -r requirements.txt
+	touch $@
+
+test: setup  ## ruff, unit tests and every notebook
+	$(BIN)/ruff check .
+	$(BIN)/python -m pytest
+
+# The execution cache knows the notebooks, not the package they import: forget it when that has changed.
+_build/executed: requirements.txt $(shell find infodecomp -type f -not -path '*/__pycache__/*')
+	rm -rf _build/.jupyter_cache _build/.doctrees
+	mkdir -p _build && touch $@
+
+book: setup _build/executed  ## execute the chapters and build the site
+	@# a page that warned is not read again by the next build, which would then pass: forget it
+	$(BIN)/jupyter-book build . -n -W --keep-going || { rm -rf _build/.doctrees; exit 1; }
+	@$(BIN)/python book/maintain.py seconds
+	@echo "Open file://$(CURDIR)/_build/html/index.html"
+
+test-site: setup  ## check the built site, in Chromium where there is one
+	$(BIN)/python -m pytest tests/browser
+
+outputs: setup  ## execute the notebooks in place, keep only outputs that are checked; draw the README’s picture
+	$(BIN)/python book/maintain.py outputs
+	$(BIN)/python book/maintain.py picture
+
+repository: setup  ## REPO=github.com/<you>/<name>: write the real address everywhere
+	@test -n "$(REPO)" || { echo "make repository REPO=github.com/<you>/<name>"; exit 1; }
+	$(BIN)/python book/maintain.py repository "$(REPO)"
+
+clean:  ## remove what was built; .venv stays
+	rm -rf _build dist build *.egg-info .pytest_cache .ruff_cache

@@ -1,0 +1,93 @@
+"""What the Makefile asks of the notebooks: `seconds`, `outputs`, `picture`, `repository github.com/<you>/<name>`."""
+
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
+PATTERNS = ("*", ".ci/*", ".github/**/*", "book/**/*", "infodecomp/**/*.py", "tests/**/*.py")
+TEXT = {".bib", ".cff", ".css", ".ipynb", ".md", ".py", ".toml", ".txt", ".yml", ""}
+
+
+def files():
+    """The text files of the repository, without what tools have generated."""
+    found = {path for pattern in PATTERNS for path in ROOT.glob(pattern) if path.is_file() and path.suffix in TEXT}
+    return sorted(p for p in found if not {"__pycache__", ".ipynb_checkpoints"} & set(p.parts))
+
+
+def address():
+    """The repository's address, without https://, as pyproject.toml gives it."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    return re.search(r'^Repository = "https://(.+)"$', text, re.MULTILINE).group(1)
+
+
+def repository(new):
+    """Write the address `new` wherever the present one stands."""
+    new = new.removeprefix("https://").removesuffix(".git").rstrip("/")
+    if not re.fullmatch(r"github\.com/[\w.-]+/[\w.-]+", new):
+        sys.exit(f"REPO is {new!r}; expected github.com/<you>/<name> (Colab opens notebooks from GitHub only)")
+    old = address()
+    for path in files():
+        text = path.read_text(encoding="utf-8")
+        if old in text:
+            path.write_text(text.replace(old, new), encoding="utf-8")
+            print(path.relative_to(ROOT))
+
+
+def seconds():
+    """Print how long each chapter of the last build took to execute, as the execution cache recorded it."""
+    from jupyter_cache import get_cache
+
+    cache = get_cache(ROOT / "_build" / ".jupyter_cache")
+    for path in NOTEBOOKS:
+        record = cache.match_cache_file(str(path))
+        print(f"{record.data['execution_seconds']:7.1f} s  {path.relative_to(ROOT)}")
+
+
+def outputs():
+    """Execute every notebook and keep the text of cells tagged nbval-check-output, nothing else."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    for path in NOTEBOOKS:
+        notebook = nbformat.read(path, as_version=4)
+        NotebookClient(notebook, timeout=90, resources={"metadata": {"path": path.parent}}).execute()
+        for cell in notebook.cells:
+            cell.metadata.pop("execution", None)
+            if cell.cell_type == "code":
+                kept = cell.outputs if "nbval-check-output" in cell.metadata.get("tags", []) else []
+                cell.outputs = [o for o in (text_only(o) for o in kept) if o]
+                if not cell.outputs:  # nbval wants the counter of a cell whose outputs it compares
+                    cell.execution_count = None
+        notebook.metadata = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+        nbformat.write(notebook, path)
+        print(path.relative_to(ROOT))
+
+
+def picture():
+    """Write the figure of the preface where the README shows it."""
+    import base64
+
+    import nbformat
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(NOTEBOOKS[0], as_version=4)
+    NotebookClient(notebook, timeout=90).execute()
+    data = next(o.data["image/png"] for c in notebook.cells for o in c.get("outputs", []) if "image/png" in o.get("data", {}))
+    (ROOT / "book" / "_static" / "preface.png").write_bytes(base64.b64decode(data))
+
+
+def text_only(output):
+    """The output without pictures; None where nothing remains."""
+    if output.output_type == "stream":
+        return output
+    data = output.get("data", {})
+    if "text/plain" not in data or any(kind.startswith("image/") for kind in data):
+        return None
+    output.data = {"text/plain": data["text/plain"]}
+    return output
+
+
+if __name__ == "__main__":
+    {"seconds": seconds, "outputs": outputs, "picture": picture, "repository": repository}[sys.argv[1]](*sys.argv[2:])

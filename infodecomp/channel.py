@@ -1,0 +1,86 @@
+"""The Gaussian channel x_α = sqrt(σ(α))·x + sqrt(σ(−α))·ε, and the dialects in which people write its noise level.
+
+Everything is a function of the log-SNR α (natural log). All conversions take floats or tensors and return float64
+tensors. DDPM writes ᾱ = σ(α), Karras et al. (2022) write sigma = exp(−α/2) for x + sigma·ε, rectified flow writes
+s with z = (1−s)·x + s·ε and α = 2·ln((1−s)/s).
+"""
+
+import torch
+
+
+def _float64(value):
+    return torch.as_tensor(value, dtype=torch.float64)
+
+
+def _refuse_outside(name, value, low, high):
+    inside = (value >= low) & (value <= high)
+    if not bool(inside.all()):
+        worst = value[~inside].flatten()[0].item()
+        raise ValueError(f"{name} must lie in [{low:g}, {high:g}], got {worst:g}")
+
+
+def per_row(values, x):
+    """View `values` (N,) so that they broadcast over the trailing dimensions of x (N, *shape)."""
+    return values.reshape(-1, *[1] * (x.ndim - 1))
+
+
+def signal_scale(logsnr):
+    """sqrt(σ(α)), the factor of the signal. The factor of the noise is signal_scale(−α)."""
+    return torch.exp(0.5 * torch.nn.functional.logsigmoid(torch.as_tensor(logsnr)))
+
+
+def add_noise(x, logsnr, noise):
+    """x_α = sqrt(σ(α))·x + sqrt(σ(−α))·ε.
+
+    x and noise (N, *shape), logsnr a float, or one value per row (N,). Returns (N, *shape) in the dtype of x.
+    Raises ValueError when the shapes do not belong together.
+    """
+    logsnr = torch.as_tensor(logsnr, dtype=torch.float64, device=x.device)
+    if noise.shape != x.shape:
+        raise ValueError(f"noise must have the shape of x {tuple(x.shape)}, got {tuple(noise.shape)}")
+    if logsnr.ndim > 1 or (logsnr.ndim == 1 and len(logsnr) not in (1, len(x))):
+        raise ValueError(f"logsnr must be a number or one per row ({len(x)},), got shape {tuple(logsnr.shape)}")
+    signal, sigma = (per_row(signal_scale(a), x).to(x.dtype) for a in (logsnr, -logsnr))
+    return signal * x + sigma * noise
+
+
+def logsnr_to_alpha_bar(logsnr):
+    """ᾱ = σ(α), DDPM's `alphas_cumprod`. 1 − ᾱ, without cancellation, is logsnr_to_alpha_bar(−α)."""
+    return torch.sigmoid(_float64(logsnr))
+
+
+def alpha_bar_to_logsnr(alpha_bar, one_minus=None):
+    """α = ln(ᾱ / (1−ᾱ)).
+
+    Above α ≈ 30 a float64 cannot hold the difference of ᾱ from 1: give `one_minus` = 1 − ᾱ, known from elsewhere,
+    and the result is exact at both ends. Raises ValueError outside [0, 1].
+    """
+    alpha_bar = _float64(alpha_bar)
+    _refuse_outside("alpha_bar", alpha_bar, 0, 1)
+    rest = torch.log1p(-alpha_bar) if one_minus is None else torch.log(_float64(one_minus))
+    return torch.log(alpha_bar) - rest
+
+
+def logsnr_to_sigma(logsnr):
+    """Karras sigma = exp(−α/2): x_α / sqrt(σ(α)) = x + sigma·ε."""
+    return torch.exp(-0.5 * _float64(logsnr))
+
+
+def sigma_to_logsnr(sigma):
+    """α = −2·ln(sigma). Raises ValueError for a negative sigma; sigma 0 is α = ∞."""
+    sigma = _float64(sigma)
+    _refuse_outside("sigma", sigma, 0, float("inf"))
+    return -2 * torch.log(sigma)
+
+
+def logsnr_to_time(logsnr):
+    """Rectified-flow time s = σ(−α/2), the share of noise in z = (1−s)·x + s·ε. 1 − s is logsnr_to_time(−α)."""
+    return torch.sigmoid(-0.5 * _float64(logsnr))
+
+
+def time_to_logsnr(time, one_minus=None):
+    """α = 2·ln((1−s)/s). Far below 0 give `one_minus` = 1 − s, as for alpha_bar. ValueError outside [0, 1]."""
+    time = _float64(time)
+    _refuse_outside("time", time, 0, 1)
+    rest = torch.log1p(-time) if one_minus is None else torch.log(_float64(one_minus))
+    return 2 * (rest - torch.log(time))

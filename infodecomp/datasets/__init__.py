@@ -1,0 +1,31 @@
+"""Small real data that ship with scikit-learn and scikit-image, as tensors a denoiser can take."""
+
+import torch
+
+
+def digits():
+    """scikit-learn's 1,797 handwritten digits: images (1797, 1, 8, 8) in [−1, 1], float32, and labels (1797,) 0–9."""
+    from sklearn.datasets import load_digits
+
+    data = load_digits()
+    return torch.tensor(data.images, dtype=torch.float32)[:, None] / 8 - 1, torch.tensor(data.target)
+
+
+def photograph(name="astronaut", size=None):
+    """A photograph of scikit-image ("astronaut", "chelsea", "coffee", "rocket", …): (1, 3, h, w) in [−1, 1], float32.
+
+    size: cut the largest square from the middle and shrink it to size × size pixels. Raises ValueError for a name that
+    is not one of the package's colour pictures.
+    """
+    from skimage import data
+
+    picture = getattr(data, name)() if name in data.__all__ else None
+    if picture is None or getattr(picture, "ndim", 0) != 3:
+        raise ValueError(f"name must be a colour photograph in skimage.data, got {name!r}")
+    image = torch.tensor(picture[..., :3]).permute(2, 0, 1)[None] / 127.5 - 1
+    if size is None:
+        return image
+    side = min(image.shape[-2:])
+    top, left = ((n - side) // 2 for n in image.shape[-2:])
+    square = image[..., top : top + side, left : left + side]
+    return torch.nn.functional.interpolate(square, (size, size), mode="bilinear", antialias=True)

@@ -1,0 +1,84 @@
+"""The protocol, and adapters that make a denoiser of whatever a network predicts.
+
+A denoiser is any callable `denoiser(z, logsnr, condition) -> eps_hat`, the estimate of ε in z = add_noise(x, α, ε):
+z (N, *shape), logsnr (N,), eps_hat like z. It may have attributes: `logsnr_range` (lo, hi) it is valid on, a default
+`proposal`, and `discrete` (True: its data have a mass, no density).
+
+A condition is None or a str, the same for every row, or a list, tensor or tuple of tensors with one entry per row (B)
+or one for all (1). A denoiser always receives one entry per row of z.
+"""
+
+import numpy as np
+import torch
+
+from .channel import per_row, signal_scale
+
+
+def condition_length(condition):
+    """Number of rows a condition speaks of: None for 'any number'. Raises ValueError for what is no condition."""
+    if condition is None or isinstance(condition, str):
+        return None
+    if isinstance(condition, tuple) and condition:
+        lengths = {condition_length(part) for part in condition} - {None, 1}
+        if len(lengths) > 1:
+            raise ValueError(f"the parts of a condition must have as many rows, got {sorted(lengths)}")
+        return lengths.pop() if lengths else 1
+    if isinstance(condition, list) or (isinstance(condition, torch.Tensor | np.ndarray) and condition.ndim > 0):
+        return len(condition)
+    raise ValueError(f"condition must be None, a str, a list, a tensor or a tuple of tensors, got {condition!r:.60}")
+
+
+def take(condition, rows):
+    """The condition of each row of a batch: rows (N,) long indices of images. One entry for all stays a view."""
+    if condition is None or isinstance(condition, str):
+        return condition
+    if isinstance(condition, tuple):
+        return tuple(take(part, rows) for part in condition)
+    if isinstance(condition, list):
+        return [condition[0 if len(condition) == 1 else i] for i in rows.tolist()]
+    condition = torch.as_tensor(condition)
+    if len(condition) == 1:
+        return condition.expand(len(rows), *condition.shape[1:])
+    return condition[rows.to(condition.device)]
+
+
+class Adapter:
+    """A network's prediction as eps_hat. Made by from_eps, from_v, from_x0 and from_flow."""
+
+    def __init__(self, network, to_eps, logsnr_range=None, proposal=None):
+        if not callable(network):
+            raise ValueError(f"network must be callable, got {type(network).__name__}")
+        self.network, self._to_eps = network, to_eps
+        if logsnr_range is not None:
+            self.logsnr_range = logsnr_range
+        if proposal is not None:
+            self.proposal = proposal
+
+    def __call__(self, z, logsnr, condition=None):
+        signal, sigma = (per_row(signal_scale(a.double()), z).to(z.dtype) for a in (logsnr, -logsnr))
+        return self._to_eps(self.network, z, logsnr, condition, signal, sigma)
+
+
+def from_eps(network, **attributes):
+    """network(z, logsnr, condition) predicts ε (Ho et al. 2020). attributes: logsnr_range, proposal."""
+    return Adapter(network, lambda net, z, a, c, signal, sigma: net(z, a, c), **attributes)
+
+
+def from_v(network, **attributes):
+    """network(z, logsnr, condition) predicts v = sqrt(ᾱ)·ε − sqrt(1−ᾱ)·x (Salimans & Ho 2022)."""
+    return Adapter(network, lambda net, z, a, c, signal, sigma: signal * net(z, a, c) + sigma * z, **attributes)
+
+
+def from_x0(network, **attributes):
+    """network(z, logsnr, condition) predicts x, diffusers' "sample"."""
+    return Adapter(network, lambda net, z, a, c, signal, sigma: (z - signal * net(z, a, c)) / sigma, **attributes)
+
+
+def _flow_to_eps(network, z, logsnr, condition, signal, sigma):
+    total = signal + sigma  # z / total = (1−s)·x + s·ε, since 1−s and s are signal and sigma over their sum
+    return z / total + signal / total * network(z / total, (sigma / total).flatten(), condition)
+
+
+def from_flow(network, **attributes):
+    """network(z_s, s, condition) predicts the velocity ε − x at z_s = (1−s)·x + s·ε (Liu et al. 2023), s (N,)."""
+    return Adapter(network, _flow_to_eps, **attributes)

@@ -1,0 +1,285 @@
+"""Equations 2–6 of Kong et al. (ICLR 2024): densities, information and pixel maps from denoising errors, in nats."""
+
+import math
+import warnings
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import torch
+
+from .denoiser import condition_length
+from .integrate import Logistic, Proposal, fit, pair_variance
+from .measure import DRAWS, PILOT, TRIAL, Quantity, measure
+
+
+class Profile(NamedTuple):
+    """The draws behind an estimate, in nats per nat of log-SNR. Each (B, samples); draws 2h and 2h + 1 share a bin.
+
+    nats = constant + (integrand · weight).mean(1); the constant is ½·ln(2πe) per dimension for densities, else 0.
+    """
+
+    logsnr: torch.Tensor
+    integrand: torch.Tensor
+    weight: torch.Tensor
+
+    def stderr(self):
+        """Standard error (B,) of the mean over draws."""
+        values = (self.integrand * self.weight).unflatten(1, (-1, 2))
+        return pair_variance(values[..., 0], values[..., 1], values.shape[1]).sqrt()
+
+    def tail(self, low, high):
+        """(B,) what lies outside if the integrand falls like e^−|α| there, from the tenth of draws nearest each end."""
+        near, order, total = max(2, self.logsnr.shape[1] // 20), self.logsnr.argsort(1), 0
+        for ends, distance in ((order[:, :near], self.logsnr - low), (order[:, -near:], high - self.logsnr)):
+            total = total + (self.integrand * torch.exp(-distance)).gather(1, ends).mean(1)
+        return total
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Estimate:
+    """An estimate in nats for each of B images, with the standard error of its noise (a normal approximation: where few
+    draws carry much, as near the boundary of two clusters, it needs some hundred samples).
+
+    nats, stderr (B,); map, map_stderr (B, h, w) for x (B, C, h, w), channels summed, else in the shape of x:
+    contributions that sum to nats. profile: the draws. range: the log-SNRs integrated over; tail (B,): what lies
+    outside, extrapolated from the outermost draws, not part of nats. samples: denoiser evaluations per image and
+    condition; pilot: evaluations spent beside them on choosing proposal or number of samples.
+    All float64, on the device of x. a − b of two estimates on the same noise is a paired difference, with the standard
+    error of the difference (its map_stderr is None: pairs are not kept per pixel).
+    """
+
+    nats: torch.Tensor
+    stderr: torch.Tensor
+    map: torch.Tensor
+    map_stderr: torch.Tensor | None
+    profile: Profile
+    range: tuple[float, float]
+    tail: torch.Tensor
+    samples: int
+    pilot: int = 0
+    noise_key: tuple = ()
+
+    @property
+    def bits(self):
+        """nats / ln 2, (B,)."""
+        return self.nats / math.log(2)
+
+    def mean(self):
+        """Mean over images and its standard error, floats: images are the independent unit (for one, its stderr)."""
+        n = len(self.nats)
+        error = self.nats.std() / math.sqrt(n) if n > 1 else self.stderr[0]
+        return self.nats.mean().item(), error.item()
+
+    def __neg__(self):
+        profile = self.profile._replace(integrand=-self.profile.integrand)
+        return replace(self, nats=-self.nats, map=-self.map, tail=-self.tail, profile=profile)
+
+    def __sub__(self, other):
+        if self.noise_key != other.noise_key or not torch.equal(self.profile.logsnr, other.profile.logsnr):
+            raise ValueError("a difference needs estimates on the same x, seed, samples and proposal (see compare)")
+        profile = self.profile._replace(integrand=self.profile.integrand - other.profile.integrand)
+        values = {name: getattr(self, name) - getattr(other, name) for name in ("nats", "map", "tail")}
+        return replace(self, stderr=profile.stderr(), map_stderr=None, profile=profile, **values)
+
+    def __repr__(self):
+        pairs = zip(self.nats[:4].tolist(), self.stderr[:4].tolist(), strict=True)
+        more = f", … {len(self.nats)} in all" if len(self.nats) > 4 else ""
+        low, high = self.range
+        some = ", ".join(f"{nats:.3f} ± {error:.3f}" for nats, error in pairs)
+        return f"Estimate({some}{more} nats; {self.samples} samples, log-SNR {low:.1f} to {high:.1f})"
+
+
+def _whole(name, value, least, step=1):
+    if isinstance(value, bool) or not isinstance(value, int) or value < least or value % step:
+        kind = "an even" if step == 2 else "a whole"
+        raise ValueError(f"{name} must be {kind} number ≥ {least}, got {value!r}")
+
+
+def _check_x(x):
+    if not isinstance(x, torch.Tensor) or not x.is_floating_point():
+        got = x.dtype if isinstance(x, torch.Tensor) else type(x).__name__
+        raise ValueError(f"x must be a floating-point tensor, got {got}")
+    if x.ndim < 2 or x.numel() == 0:
+        raise ValueError(f"x must be (B, *shape) with at least one row and one number, got {tuple(x.shape)}")
+    if not bool(x.isfinite().all()):
+        raise ValueError("x must be finite, got NaN or infinity")
+    return x.detach().float() if x.dtype in (torch.float16, torch.bfloat16) else x.detach()
+
+
+def _check_condition(name, condition, rows):
+    try:
+        length = condition_length(condition)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    if length not in (None, 1, rows):
+        raise ValueError(f"{name} must have 1 or {rows} rows, as x has, got {length}")
+
+
+def _check_proposal(proposal, denoiser):
+    """Default: the denoiser's own `proposal`; else the paper's logistic over its `logsnr_range`, or loc ± 6·scale."""
+    valid = getattr(denoiser, "logsnr_range", None) or (-math.inf, math.inf)
+    if proposal is None or (isinstance(proposal, str) and proposal == "fit"):
+        proposal = getattr(denoiser, "proposal", None)
+    if proposal is None:
+        proposal = Logistic(clip=6.0, range=valid if all(map(math.isfinite, valid)) else None)
+    if not isinstance(proposal, Proposal):
+        raise ValueError(f"proposal must be an infodecomp.integrate.Proposal, 'fit' or None, got {proposal!r:.60}")
+    if proposal.range[0] < valid[0] - 1e-6 or proposal.range[1] > valid[1] + 1e-6:
+        raise ValueError(f"proposal has range {proposal.range}, the denoiser is valid on log-SNRs {tuple(valid)} only")
+    return proposal
+
+
+def _estimate(denoiser, x, conditions, quantities, samples, seed, proposal, batch_size, tolerance, max_samples):
+    """One Estimate per quantity: checks, then a pilot if one is asked for, then the pass. conditions: {name: one}."""
+    if not callable(denoiser):
+        raise ValueError(f"denoiser must be callable, got {type(denoiser).__name__}")
+    x = _check_x(x)
+    for name, condition in conditions.items():
+        _check_condition(name, condition, len(x))
+    for name, value, *least in (("samples", samples, 2, 2), ("max_samples", max_samples, 2, 2), ("seed", seed, 0)):
+        _whole(name, value, *least)
+    if batch_size is not None:
+        _whole("batch_size", batch_size, 1)
+    if tolerance is not None and not tolerance > 0:
+        raise ValueError(f"tolerance must be a positive number of nats, got {tolerance!r}")
+    fitted, proposal, pilot = isinstance(proposal, str), _check_proposal(proposal, denoiser), 0
+
+    def run(samples, stream):
+        options = (samples, seed, stream, proposal, batch_size)
+        logsnr, weight, sums = measure(denoiser, x, list(conditions.values()), quantities, *options)
+        profiles = [Profile(logsnr, s.integrand, weight) for s in sums]
+        return profiles, sums
+
+    if fitted:
+        pilot = max(16, min(64, 2 * (256 // len(x))))
+        seen = run(pilot, PILOT)[0]
+        proposal = fit(seen[0].logsnr, torch.stack([p.integrand for p in seen]), proposal.range)
+    if tolerance is not None:
+        error = max(p.stderr().max().item() for p in run(samples, TRIAL)[0])
+        pilot, wanted = pilot + samples, 2 * math.ceil(samples * (error / tolerance) ** 2 / 2)
+        if wanted > max_samples:
+            text = f"tolerance {tolerance:g} needs about {wanted} samples, max_samples is {max_samples}"
+            warnings.warn(text, stacklevel=3)
+        samples = min(max(wanted, 2), max_samples)
+    profiles, sums = run(samples, DRAWS)
+    estimates, key = [], (seed, tuple(x.shape))
+    for quantity, profile, gathered in zip(quantities, profiles, sums, strict=True):
+        constant = 0.5 * math.log(2 * math.pi * math.e) if quantity.kind == "density" else 0.0
+        nats = (profile.integrand * profile.weight).mean(1) + constant * x[0].numel()
+        map_ = gathered.total / samples + constant * (x.shape[1] if x.ndim == 4 else 1)
+        errors = profile.stderr(), gathered.variance.sqrt()
+        tail = profile.tail(*proposal.range)
+        estimates.append(Estimate(nats, errors[0], map_, errors[1], profile, proposal.range, tail, samples, pilot, key))
+    return estimates
+
+
+def _own(denoiser):
+    return "mass" if getattr(denoiser, "discrete", False) else "density"
+
+
+def _check_kind(kind):
+    if kind not in ("orthogonal", "standard"):
+        raise ValueError(f"kind must be 'orthogonal' or 'standard', got {kind!r}")
+
+
+def nll(
+    denoiser,
+    x,
+    condition=None,
+    *,
+    samples=100,
+    seed=0,
+    proposal=None,
+    batch_size=None,
+    tolerance=None,
+    max_samples=10_000,
+):
+    """−log p(x | condition) in nats for each row of x (Eq. 2, 3); −log of the mass if the denoiser is `discrete`.
+
+    denoiser: callable (z, logsnr, condition) -> eps_hat. x (B, *shape) floating point. condition: None or a str, the
+    same for every row, or a list, tensor or tuple of tensors with B rows or 1. samples: draws of (log-SNR, noise)
+    per image, even; the same seed gives the same numbers whatever the batch_size (rows per call; None: chosen).
+    proposal: where log-SNRs are drawn (infodecomp.integrate); None: the denoiser's; "fit": from a pilot run.
+    tolerance: a standard error to aim at, in nats, for the worst image: a pilot of `samples` draws fixes the number of
+    fresh draws, at most max_samples (with a warning where that is too few).
+    Returns an Estimate. Raises ValueError for arguments that are none of these, and for a denoiser that returns another
+    shape, NaN or infinity.
+    """
+    options = (samples, seed, proposal, batch_size, tolerance, max_samples)
+    return _estimate(denoiser, x, {"condition": condition}, [Quantity(_own(denoiser), 0)], *options)[0]
+
+
+def pointwise_information(
+    denoiser,
+    x,
+    y,
+    given=None,
+    *,
+    kind="orthogonal",
+    samples=100,
+    seed=0,
+    proposal=None,
+    batch_size=None,
+    tolerance=None,
+    max_samples=10_000,
+):
+    """i(x; y | given) in nats, and its split over pixels (Eq. 4–6): the denoiser given y against the one given `given`.
+
+    y is everything the first one gets, context included: i(word | rest) is y = whole caption, given = the caption
+    without the word. kind "standard": i^s, unbiased for log p(x|y) − log p(x|given), may be negative. "orthogonal":
+    i^o ≥ 0, the same on average over y that belong to x, with less noise; no score for a y that does not fit.
+    Other arguments, Returns and Raises: as for nll.
+    """
+    _check_kind(kind)
+    options = (samples, seed, proposal, batch_size, tolerance, max_samples)
+    return _estimate(denoiser, x, {"y": y, "given": given}, [Quantity(kind, 0, 1)], *options)[0]
+
+
+class Comparison:
+    """Every quantity among K conditions on shared noise, made by `compare`; its estimates subtract as paired.
+
+    A condition is named by its position or, if it is None or a str, by itself (ValueError for any other).
+    """
+
+    def __init__(self, conditions, estimates):
+        self.conditions, self._estimates = conditions, estimates
+
+    def _index(self, key):
+        names = [c if c is None or isinstance(c, str) else i for i, c in enumerate(self.conditions)]
+        if (key is None or isinstance(key, str)) and key in names:
+            return names.index(key)
+        if isinstance(key, int) and 0 <= key < len(names):
+            return key
+        raise ValueError(f"condition must be a position below {len(names)} or one of those compared, got {key!r:.60}")
+
+    def nll(self, condition):
+        """Estimate of −log p(x | condition), or of −log of its mass."""
+        return self._estimates["nll", self._index(condition), None]
+
+    def information(self, y, given=None, kind="orthogonal"):
+        """Estimate of i(x; y | given), as pointwise_information; `given` None must be among the conditions too."""
+        _check_kind(kind)
+        y, given = self._index(y), self._index(given)
+        if y == given:
+            return self.nll(y) - self.nll(y)
+        found = self._estimates[kind, min(y, given), max(y, given)]
+        return -found if kind == "standard" and y > given else found
+
+
+def compare(
+    denoiser, x, conditions, *, samples=100, seed=0, proposal=None, batch_size=None, tolerance=None, max_samples=10_000
+):
+    """Every NLL, i^s and i^o (hence every CMI) among K conditions: K evaluations per sample, all on the same noise.
+
+    conditions: a list of K conditions, each as in nll. Other arguments and Raises as for nll. Returns a Comparison:
+    .nll(a), .information(a, given=b, kind=…), and paired differences by subtracting these.
+    """
+    if not isinstance(conditions, list) or not conditions:
+        raise ValueError(f"conditions must be a list of at least one condition, got {conditions!r:.60}")
+    names = [("nll", k, None) for k in range(len(conditions))]
+    pairs = [(a, b) for b in range(len(conditions)) for a in range(b)]
+    names += [(kind, a, b) for a, b in pairs for kind in ("standard", "orthogonal")]
+    quantities = [Quantity(_own(denoiser) if kind == "nll" else kind, a, b) for kind, a, b in names]
+    named = {f"conditions[{k}]": condition for k, condition in enumerate(conditions)}
+    options = (samples, seed, proposal, batch_size, tolerance, max_samples)
+    return Comparison(conditions, dict(zip(names, _estimate(denoiser, x, named, quantities, *options), strict=True)))

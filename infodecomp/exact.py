@@ -1,0 +1,296 @@
+"""Denoisers in closed form, with their true log densities: what every estimate in this package is compared with.
+
+Each is a denoiser, eps_hat = E[ε | x_α, condition], and has log_prob(x, condition=None) -> (N,) in nats, a default
+`proposal` wide enough for its data and, for a FiniteSet without jitter, `discrete`. Parameters and arithmetic are
+float64; eps_hat comes back in the dtype and on the device of z. Data of any shape are flattened to d = prod(shape).
+"""
+
+import math
+from functools import cached_property
+
+import torch
+
+from .integrate import band
+
+
+def _tensor(name, value, ndims):
+    value = torch.as_tensor(value, dtype=torch.float64)
+    if value.ndim not in ndims:
+        raise ValueError(f"{name} must have {' or '.join(map(str, ndims))} dimensions, got {tuple(value.shape)}")
+    if not bool(value.isfinite().all()):
+        raise ValueError(f"{name} must be finite, got NaN or infinity")
+    return value
+
+
+def _log_weights(name, weights, count):
+    """Logarithms of non-negative weights (…, count) of which each row sums to something."""
+    weights = torch.as_tensor(weights)
+    if weights.ndim == 0 or weights.shape[-1] != count:
+        raise ValueError(f"{name} must end in {count} weights, got shape {tuple(weights.shape)}")
+    weights = weights.double()
+    if not bool((weights >= 0).all() and weights.isfinite().all() and (weights.sum(-1) > 0).all()):
+        raise ValueError(f"{name} must be finite weights ≥ 0, not all zero in a row")
+    return weights.log()
+
+
+def _conditioned(log_weights, condition):
+    """Log weights (1 or N, K) of the prior times a condition (1 or N, K) ≥ 0, normalised."""
+    log_weights = log_weights[None]
+    if condition is not None:
+        log_weights = log_weights + _log_weights("condition", condition, log_weights.shape[1]).to(log_weights.device)
+        if bool((log_weights.amax(1) == -math.inf).any()):
+            raise ValueError("condition must leave something of positive prior weight in each row")
+    return log_weights.log_softmax(1)
+
+
+class _Normal:
+    """N(mean, cov) and its noisy versions, through the eigenvalues of cov."""
+
+    def __init__(self, mean, cov, name="cov"):
+        self.mean = _tensor("mean", mean, range(20)).flatten()
+        self.basis, self.rest, d = None, None, len(self.mean)
+        if isinstance(cov, tuple):
+            factor, noise = _tensor(f"{name}[0]", cov[0], [2]), _tensor(f"{name}[1]", cov[1], [0])
+            if factor.shape[0] != d or factor.shape[1] > d:
+                raise ValueError(f"{name}[0] must be a factor ({d}, rank ≤ {d}), got {tuple(factor.shape)}")
+            self.basis, scale, _ = torch.linalg.svd(factor, full_matrices=False)
+            self.variances, self.rest = scale**2 + noise, noise
+        else:
+            cov = _tensor(name, cov, [0, 1, 2])
+            if cov.shape not in ((), (d,), (d, d)):
+                raise ValueError(f"{name} must be a number, ({d},) or ({d}, {d}), got {tuple(cov.shape)}")
+            self.variances = cov.expand(d) if cov.ndim < 2 else cov.diagonal()
+            if cov.ndim == 2:
+                if not torch.allclose(cov, cov.T, atol=1e-8 * cov.abs().max().item()):
+                    raise ValueError(f"{name} must be symmetric")
+                self.variances, self.basis = torch.linalg.eigh(cov)
+        smallest = torch.stack([v.min() for v in (self.variances, self.rest) if v is not None]).min()
+        if not smallest > 1e-15 * self.variances.max():
+            raise ValueError(f"{name} must be positive definite, got the eigenvalue {smallest.item():.3g}")
+        self.smallest, self.largest = smallest.item(), self.variances.max().item()
+
+    def solve(self, z, shift, signal, noise):
+        """For z (N, d) = sqrt(signal)·(x + shift) + sqrt(noise)·ε: log density (N,) and cov⁻¹·(z − its mean) (N, d).
+
+        signal, noise (N, 1): squared scales of the channel; shift (N, d) or 0 is added to the mean.
+        """
+        r = z - signal.sqrt() * (self.mean + shift)
+        variances = signal * self.variances + noise
+        logdet = variances.log().sum(1)
+        if self.basis is None:
+            solved = r / variances
+        else:
+            t = r @ self.basis
+            solved = (t / variances) @ self.basis.T
+            if self.rest is not None:
+                rest = signal * self.rest + noise
+                solved = solved + (r - t @ self.basis.T) / rest
+                logdet = logdet + (len(self.mean) - self.basis.shape[1]) * rest[:, 0].log()
+        quadratic = (r * solved).sum(1)
+        return -0.5 * (quadratic + logdet + len(self.mean) * math.log(2 * math.pi)), solved
+
+
+class _Exact:
+    """What the four share: flattening, dtype and device.
+
+    Subclasses give dim and _solve(z (N, d), signal (N, 1), noise (N, 1), condition): the log density (N,) of
+    z = sqrt(signal)·x + sqrt(noise)·ε, and minus its gradient (N, d), which is ε̂ / sqrt(noise).
+    """
+
+    device = torch.device("cpu")
+
+    def _rows(self, name, x):
+        if not isinstance(x, torch.Tensor) or not x.is_floating_point() or x.ndim < 2 or x[0].numel() != self.dim:
+            got = f"{x.dtype} {tuple(x.shape)}" if isinstance(x, torch.Tensor) else type(x).__name__
+            raise ValueError(f"{name} must be a float tensor (N, …) with {self.dim} numbers a row, got {got}")
+        return x.detach().to(self.device, torch.float64).flatten(1)
+
+    def to(self, device):
+        """Move the parameters there: evaluations run where the parameters are. Returns the denoiser itself."""
+        self.device = torch.device(device)
+        for part in (self, *getattr(self, "components", [])):
+            for name, value in vars(part).items():
+                if isinstance(value, torch.Tensor):
+                    setattr(part, name, value.to(device))
+        return self
+
+    def __call__(self, z, logsnr, condition=None):
+        rows = self._rows("z", z)
+        logsnr = torch.as_tensor(logsnr, dtype=torch.float64, device=self.device).expand(len(rows))[:, None]
+        noise = torch.sigmoid(-logsnr)
+        eps = noise.sqrt() * self._solve(rows, torch.sigmoid(logsnr), noise, condition)[1]
+        return eps.reshape(z.shape).to(z)
+
+    def log_prob(self, x, condition=None):
+        """log p(x | condition) in nats, x (N, *shape) -> (N,) float64; a log mass if the denoiser is `discrete`."""
+        x = self._rows("x", x)
+        return self._solve(x, x.new_ones(len(x), 1), x.new_zeros(len(x), 1), condition)[0]
+
+
+def _scales(largest, smallest):
+    """A proposal for densities: it spans the data's scales and 0, where the reference N(0, I) of the NLL changes."""
+    return band(min(0.0, -math.log(largest)), max(0.0, -math.log(smallest)))
+
+
+class Gaussian(_Exact):
+    """N(mean, cov). mean (*shape); cov a number, (d,) variances, (d, d), or (F (d, r), τ²) for F·Fᵀ + τ²·I.
+
+    Raises ValueError for a covariance that is not symmetric positive definite. Takes no condition.
+    """
+
+    def __init__(self, mean, cov):
+        normal = _Normal(mean, cov)
+        self.components, self.dim = [normal], len(normal.mean)
+        self.proposal = _scales(normal.largest, normal.smallest)
+
+    def _solve(self, z, signal, noise, condition):
+        if condition is not None:
+            raise ValueError("condition must be None: a Gaussian has nothing to be conditioned on (see JointGaussian)")
+        return self.components[0].solve(z, 0, signal, noise)
+
+
+class JointGaussian(_Exact):
+    """N(mean, cov) over (x, y), x the first dim_x coordinates; denoises x given any of the coordinates of y.
+
+    condition = (values (B, dim_y), observed (B, dim_y) bool), one row for all or one per row; None observes nothing.
+    Values where `observed` is False are ignored. mean (dim_x + dim_y,), cov square, positive definite (ValueError).
+    """
+
+    def __init__(self, mean, cov, dim_x):
+        joint = _Normal(mean, _tensor("cov", cov, [2]))
+        if not (isinstance(dim_x, int) and 1 <= dim_x < len(joint.mean)):
+            raise ValueError(f"dim_x must be a whole number in [1, {len(joint.mean) - 1}], got {dim_x!r}")
+        self.dim, self.mean, self.cov = dim_x, joint.mean, _tensor("cov", cov, [2])
+        self._given = {}
+        marginal, full = (self._conditional((seen,) * (len(self.mean) - dim_x))[1] for seen in (False, True))
+        self.proposal = _scales(marginal.largest, full.smallest)
+
+    def _conditional(self, observed):
+        """Regression (dim_x, number observed) of x on the observed y, and the normal of what it leaves."""
+        if observed not in self._given:
+            seen = self.dim + torch.tensor(observed).nonzero()[:, 0]
+            gain = torch.linalg.solve(self.cov[seen][:, seen], self.cov[seen, : self.dim]).T
+            left = self.cov[: self.dim, : self.dim] - gain @ self.cov[seen, : self.dim]
+            normal = _Normal(self.mean[: self.dim], (left + left.T) / 2)
+            self._given[observed] = gain, normal
+        return self._given[observed]
+
+    def to(self, device):
+        self._given = {}  # made anew, on the device, when next asked for
+        return super().to(device)
+
+    def _solve(self, z, signal, noise, condition):
+        dim_y = len(self.mean) - self.dim
+        if condition is None:
+            condition = (z.new_zeros(1, dim_y), torch.zeros(1, dim_y, dtype=torch.bool))
+        if not (isinstance(condition, tuple) and len(condition) == 2):
+            raise ValueError("condition must be a tuple (values, observed)")
+        values, observed = (torch.as_tensor(part).to(z.device) for part in condition)
+        for name, part in (("values", values), ("observed", observed)):
+            if part.ndim != 2 or part.shape[1] != dim_y or len(part) not in (1, len(z)):
+                raise ValueError(f"{name} must be (1 or {len(z)}, {dim_y}), got {tuple(part.shape)}")
+        if observed.dtype != torch.bool:
+            raise ValueError(f"observed must be a boolean tensor, got {observed.dtype}")
+        values, observed = (part.expand(len(z), dim_y) for part in (values.double(), observed))
+        if not bool(values[observed].isfinite().all()):
+            raise ValueError("values must be finite where observed")
+        log_prob, solved = z.new_empty(len(z)), torch.empty_like(z)
+        patterns, which = torch.unique(observed, dim=0, return_inverse=True)
+        for i, pattern in enumerate(patterns):
+            rows = which == i
+            gain, normal = self._conditional(tuple(pattern.tolist()))
+            shift = (values[rows][:, pattern] - self.mean[self.dim :][pattern]) @ gain.T
+            log_prob[rows], solved[rows] = normal.solve(z[rows], shift, signal[rows], noise[rows])
+        return log_prob, solved
+
+
+class GaussianMixture(_Exact):
+    """Σ_k weights_k · N(means_k, covs_k). weights (K,) ≥ 0; means (K, *shape); covs (K,), (K, d) or (K, d, d).
+
+    condition = weights (B, K) or (1, K) ≥ 0, multiplied onto the prior: p(y|k); a boolean mask picks components.
+    Raises ValueError for weights that are negative or sum to nothing and for a covariance that is none.
+    """
+
+    def __init__(self, weights, means, covs):
+        means, covs = _tensor("means", means, range(2, 20)).flatten(1), _tensor("covs", covs, [1, 2, 3])
+        if len(means) != len(covs):
+            raise ValueError(f"means and covs must have as many components, got {len(means)} and {len(covs)}")
+        self.log_weights = torch.log_softmax(_log_weights("weights", weights, len(means)), 0)
+        self.components = [_Normal(m, c, f"covs[{k}]") for k, (m, c) in enumerate(zip(means, covs, strict=True))]
+        self.dim = means.shape[1]
+        prior = self.log_weights.exp()
+        spread = prior @ (means - prior @ means) ** 2
+        largest = max(c.largest for c in self.components) + spread.sum().item()
+        self.proposal = _scales(largest, min(c.smallest for c in self.components))
+
+    def _solve(self, z, signal, noise, condition):
+        """Accumulated over components with a running maximum."""
+        prior = _conditioned(self.log_weights, condition)
+        top, total, mixed = z.new_full((len(z),), -math.inf), z.new_zeros(len(z)), torch.zeros_like(z)
+        for k, component in enumerate(self.components):
+            log_prob, solved = component.solve(z, 0, signal, noise)
+            log_prob = log_prob + prior[:, k]
+            new = torch.maximum(top, log_prob)
+            floor = new.clamp_min(-1e300)  # a component of weight zero may come first
+            keep, add = (top - floor).exp(), (log_prob - floor).exp()
+            total, mixed, top = total * keep + add, mixed * keep[:, None] + solved * add[:, None], new
+        return top + total.log(), mixed / total[:, None]
+
+
+class FiniteSet(_Exact):
+    """Finitely many points (n, *shape) with prior weights (n,), each blurred by an isotropic Gaussian of width jitter.
+
+    jitter 0: `discrete`; log_prob is a log mass, −inf off the set. jitter τ > 0: a density. condition = weights (B, n)
+    or (1, n) ≥ 0 multiplied onto the prior; a boolean mask picks points. Work is cut so that memory stays bounded
+    (about 256 MB at a time). Raises ValueError for weights that are negative or sum to nothing, or jitter < 0.
+    """
+
+    def __init__(self, points, weights=None, jitter=0.0):
+        points = _tensor("points", points, range(2, 20)).flatten(1)
+        if not (isinstance(jitter, int | float) and 0 <= jitter < math.inf):
+            raise ValueError(f"jitter must be a number ≥ 0, got {jitter!r}")
+        if points.numel() == 0:
+            raise ValueError(f"points must not be empty, got shape {tuple(points.shape)}")
+        weights = torch.ones(len(points)) if weights is None else weights
+        self.log_weights = torch.log_softmax(_log_weights("weights", weights, len(points)), 0)
+        self.center = points.mean(0)
+        self.points, self.jitter = points - self.center, float(jitter)  # centred: smaller numbers, smaller rounding
+        self.norms, self.dim = (self.points**2).sum(1), points.shape[1]
+        self.discrete = jitter == 0
+
+    @cached_property
+    def proposal(self):
+        """From the variance of the set, the distances between neighbours (of up to 256 points) and the jitter."""
+        variance = (self.log_weights.exp() @ self.norms).item() + self.dim * self.jitter**2
+        some = self.points[torch.linspace(0, len(self.points) - 1, min(len(self.points), 256)).long()]
+        distances = (self.norms - 2 * some @ self.points.T + (some**2).sum(1, keepdim=True)).flatten()
+        distances = distances[distances > 1e-9 * self.norms.max()]
+        nearest = math.log(8 / distances.min().item()) if len(distances) else 0.0
+        widest = -math.log(variance) if variance else 0.0
+        if self.discrete:
+            return band(min(widest, nearest), nearest, margin=(12.0, 5.0))
+        jitter = -2 * math.log(self.jitter)
+        return band(min(0.0, widest, jitter), max(0.0, nearest, jitter))
+
+    def _solve(self, z, signal, noise, condition):
+        prior, width = _conditioned(self.log_weights, condition), signal * self.jitter**2 + noise
+        log_prob, solved, step = z.new_empty(len(z)), torch.empty_like(z), max(1, 2**24 // len(self.points))
+        for start in range(0, len(z), step):
+            rows = slice(start, start + step)
+            scale, variance = signal[rows].sqrt(), width[rows]
+            centred = z[rows] - scale * self.center
+            logits = (scale * (centred @ self.points.T) - signal[rows] * self.norms / 2) / variance
+            logits = logits + (prior if len(prior) == 1 else prior[rows])
+            total = logits.logsumexp(1, keepdim=True)
+            solved[rows] = (centred - scale * ((logits - total).exp() @ self.points)) / variance
+            constant = (centred**2).sum(1) / variance[:, 0] + self.dim * (2 * math.pi * variance[:, 0]).log()
+            log_prob[rows] = total[:, 0] - 0.5 * constant
+        return log_prob, solved
+
+    def log_prob(self, x, condition=None):
+        if not self.discrete:
+            return super().log_prob(x, condition)
+        x, prior = self._rows("x", x) - self.center, _conditioned(self.log_weights, condition)
+        close = 1e-6 * (self.points.abs().max() + self.center.abs().max())
+        on = torch.stack([(self.points - row).abs().amax(1) <= close for row in x])
+        return prior.expand(len(x), -1).masked_fill(~on, -math.inf).logsumexp(1)

@@ -1,0 +1,62 @@
+"""Static figures in one hand: colour-blind-safe colours (Okabe & Ito), axes in nats and log-SNR."""
+
+import matplotlib.pyplot as plt
+import torch
+
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
+POSITIVE, SIGNED = "viridis", "PuOr_r"  # colour maps for quantities ≥ 0 and for signed ones
+
+
+def setup():
+    """Set matplotlib's defaults for the book: size, fonts and colours."""
+    plt.rcParams.update(
+        {
+            "figure.figsize": (7.0, 3.2),
+            "figure.dpi": 110,
+            "figure.facecolor": "white",
+            "axes.prop_cycle": plt.cycler(color=COLOURS),
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "legend.frameon": False,
+            "image.cmap": POSITIVE,
+            "figure.constrained_layout.use": True,
+        }
+    )
+
+
+def pictures(images, titles=None, *, width=7.0):
+    """A row of pictures (N, C, h, w), C = 1 or 3, from black at −1 to white at 1 (clipped). Returns the figure."""
+    figure, axes = plt.subplots(1, len(images), figsize=(width, width / len(images) + 0.35), squeeze=False)
+    for i, (axis, image) in enumerate(zip(axes[0], images, strict=True)):
+        shown = (image.detach().cpu().clamp(-1, 1) + 1) / 2
+        axis.imshow(shown.permute(1, 2, 0).squeeze(-1), cmap="gray", vmin=0, vmax=1)
+        axis.set_axis_off()
+        if titles:
+            axis.set_title(titles[i], fontsize=9)
+    return figure
+
+
+def profile(estimate, *, axis=None, bins=24, label=None, colour=None):
+    """Where on the log-SNR axis the nats arise: the integrand, binned over draws, with a band of ± 2 standard errors.
+
+    Images count as one sample each: the band is the spread of bin means over images, or over draws for one image.
+    The area under the line is estimate.nats (its mean over images), less the constant of a density. Returns the axis.
+    """
+    axis = axis or plt.gca()
+    logsnr, integrand = estimate.profile.logsnr.cpu(), estimate.profile.integrand.cpu()
+    edges = torch.linspace(*estimate.range, bins + 1, dtype=torch.float64)
+    cell = (torch.bucketize(logsnr, edges, right=True) - 1).clamp(0, bins - 1)
+    images, centres, means, errors = len(logsnr), [], [], []
+    for b in range(bins):
+        inside = (cell == b).double()
+        count = inside.sum(1)
+        units = ((integrand * inside).sum(1) / count)[count > 0] if images > 1 else integrand[cell == b]
+        if len(units) > 1:
+            centres.append(((edges[b] + edges[b + 1]) / 2).item())
+            means.append(units.mean().item())
+            errors.append(2 * units.std().item() / len(units) ** 0.5)
+    low, high = ([m + s * e for m, e in zip(means, errors, strict=True)] for s in (-1, 1))
+    (line,) = axis.plot(centres, means, label=label, color=colour)
+    axis.fill_between(centres, low, high, color=line.get_color(), alpha=0.25, linewidth=0)
+    axis.set(xlabel="log-SNR α", ylabel="nats per nat of log-SNR")
+    return axis

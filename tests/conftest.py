@@ -1,0 +1,18 @@
+"""DESIGN's acceptance of estimates against the truth, for every statistical test."""
+
+import pytest
+from scipy.stats import binom
+
+
+def accept_estimate(estimate, truth):
+    """z-scores: |mean| < 3.3/√n, and ±2 s.e. covers as often as it should (binomial 99.9 % interval, both ways)."""
+    z = (estimate.nats - truth) / estimate.stderr
+    n, covered = len(z), int((z.abs() < 2).sum())
+    low, high = binom.interval(0.999, n, 0.9545)
+    assert abs(z.mean().item()) < 3.3 / n**0.5, f"mean z {z.mean():.3f} of {n}"
+    assert low <= covered <= high, f"covered {covered} of {n}, expected {low:.0f} to {high:.0f}"
+
+
+@pytest.fixture
+def accept():
+    return accept_estimate

@@ -1,0 +1,133 @@
+"""The laws of the tree: what every notebook keeps to, and one address of the repository everywhere."""
+
+import copy
+import json
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+import yaml
+
+maintain = runpy.run_path(str(Path(__file__).parents[1] / "book" / "maintain.py"))
+ROOT, NOTEBOOKS, ADDRESS = maintain["ROOT"], maintain["NOTEBOOKS"], maintain["address"]()
+INSTALL = f"""try:
+    import infodecomp as idc
+except ModuleNotFoundError:
+    %pip install -q git+https://{ADDRESS}
+    import infodecomp as idc
+"""
+
+
+def complaints(notebook, numbered=True):
+    """What a notebook (parsed JSON) does that the house does not want."""
+    cells = [(c["cell_type"], "".join(c["source"]), c) for c in notebook["cells"]]
+    code = [(source, cell) for kind, source, cell in cells if kind == "code"]
+    prose = "\n".join(source for kind, source, _ in cells if kind == "markdown")
+    if not code[0][0].startswith(INSTALL):
+        yield "the first code cell does not begin by installing the package when it is missing"
+    for source, cell in code[1:]:
+        lines = [line for line in source.splitlines() if line.strip()]
+        if len(lines) > 15:
+            yield f"{len(lines)} lines in the cell that begins {lines[0]!r}"
+        checked = "nbval-check-output" in cell["metadata"].get("tags", [])
+        if cell["outputs"] and (not checked or "image/" in json.dumps(cell["outputs"])):
+            yield f"an output is stored of the cell that begins {lines[0]!r} (make outputs)"
+        drawn = cell["metadata"].get("mystnb", {})
+        if ".show()" in source and not (drawn.get("image", {}).get("alt") and drawn.get("figure", {}).get("caption")):
+            yield f"a figure without alt text or caption, in the cell that begins {lines[0]!r}"
+    for source, _ in code[1:]:
+        if re.search(r"^\s*(import|from) ", source, re.MULTILINE):
+            yield f"an import outside the first code cell: {source.splitlines()[0]!r}"
+    if re.search(r"!\[\s*\]\(|<img (?![^>]*alt=)", prose):
+        yield "a picture without alt text"
+    if len(re.findall(r"\{(?:figure|image)\}", prose)) > len(re.findall(r"^:alt: \S", prose, re.MULTILINE)):
+        yield "a figure directive without :alt:"
+    if numbered:
+        yield from exercise_complaints(cells, prose)
+
+
+def exercise_complaints(cells, prose):
+    """At least three exercises with folded solutions that run, and no exercise without a solution."""
+    exercises = re.findall(r"\{exercise(?:-start)?\}[^\n]*\n(?::.*\n)*?:label: (\S+)", prose)
+    folded = set(re.findall(r"\{solution(?:-start)?\} (\S+)\n(?::.*\n)*?:class: dropdown", prose))
+    inside, run = None, set()
+    for kind, source, _ in cells:
+        for start, label in re.findall(r"\{solution-(start|end)\} ?(\S*)", source) if kind == "markdown" else ():
+            inside = label if start == "start" else None
+        if kind == "code" and inside:
+            run.add(inside)
+    for label in set(exercises) - folded:
+        yield f"exercise {label} has no folded solution"
+    if len(folded & run & set(exercises)) < 3:
+        yield "fewer than three exercises with folded solutions that run"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_notebook_keeps_the_laws(path):
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    assert list(complaints(notebook, numbered=not path.name.startswith("00-"))) == []
+
+
+def test_contents_and_notebooks_agree():
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    listed = {toc["root"]} | {chapter["file"] for part in toc["parts"] for chapter in part["chapters"]}
+    present = {f"book/{path.stem}" for path in [*NOTEBOOKS, *(ROOT / "book").glob("*.md")]}
+    assert listed == present
+
+
+def test_one_address():
+    """pyproject.toml says where the repository lives; every other file repeats it."""
+    project = ADDRESS.split("/")[2]
+    for path in maintain["files"]():
+        found = re.findall(rf"github\.com/[\w.-]+/{project}\b", path.read_text(encoding="utf-8"))
+        assert set(found) <= {ADDRESS}, path
+    for name in ("_config.yml", "CITATION.cff", "README.md"):
+        assert ADDRESS in (ROOT / name).read_text(encoding="utf-8"), name
+
+
+# ---- the laws bite ----
+
+FIGURE = {"mystnb": {"image": {"alt": "what is seen"}, "figure": {"caption": "what it says"}}}
+
+
+def cell(kind, source, metadata=None):
+    return {"cell_type": kind, "source": source, "metadata": metadata or {}, "outputs": []}
+
+
+def good_notebook():
+    first = cell("code", INSTALL + "import torch")
+    cells = [first, cell("code", "x = 1"), cell("code", "plt.show()", copy.deepcopy(FIGURE))]
+    for name in "abc":
+        cells += [
+            cell("markdown", f"```{{exercise}} Title\n:label: ex-{name}\n\nDo.\n```"),
+            cell("markdown", f"```{{solution-start}} ex-{name}\n:class: dropdown\n```"),
+            cell("code", "assert True"),
+            cell("markdown", "```{solution-end}\n```"),
+        ]
+    return {"cells": cells}
+
+
+def test_a_good_notebook_passes():
+    assert list(complaints(good_notebook())) == []
+
+
+@pytest.mark.parametrize(
+    "index, change",
+    [
+        (0, {"source": "import torch"}),
+        (1, {"source": "\n".join(["x = 1"] * 16)}),
+        (1, {"outputs": [{"output_type": "stream", "text": "1"}]}),
+        (2, {"outputs": [{"data": {"image/png": ""}}], "metadata": FIGURE | {"tags": ["nbval-check-output"]}}),
+        (2, {"metadata": {}}),
+        (2, {"source": "import numpy as np"}),
+        (3, {"source": "no exercise"}),
+        (4, {"source": "```{solution-start} ex-a\n```"}),
+        (5, {"cell_type": "markdown"}),
+        (3, {"source": "![](picture.png)"}),
+    ],
+)
+def test_a_bad_notebook_is_caught(index, change):
+    notebook = good_notebook()
+    notebook["cells"][index].update(change)
+    assert list(complaints(notebook))

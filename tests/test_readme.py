@@ -1,0 +1,10 @@
+import re
+from pathlib import Path
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_example_prints_an_estimate_that_holds(capsys):
+    exec(re.search(r"```python\n(.*?)```", README, re.DOTALL).group(1), {})
+    estimate, error, truth = map(float, re.findall(r"-?\d+\.\d+", capsys.readouterr().out))
+    assert abs(estimate - truth) < 3 * error < 0.3
