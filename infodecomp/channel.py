@@ -15,8 +15,7 @@ def _float64(value):
 def _refuse_outside(name, value, low, high):
     inside = (value >= low) & (value <= high)
     if not bool(inside.all()):
-        worst = value[~inside].flatten()[0].item()
-        raise ValueError(f"{name} must lie in [{low:g}, {high:g}], got {worst:g}")
+        raise ValueError(f"{name} must lie in [{low:g}, {high:g}], got {value[~inside].flatten()[0].item():g}")
 
 
 def per_row(values, x):

@@ -48,11 +48,7 @@ class Adapter:
     def __init__(self, network, to_eps, logsnr_range=None, proposal=None):
         if not callable(network):
             raise ValueError(f"network must be callable, got {type(network).__name__}")
-        self.network, self._to_eps = network, to_eps
-        if logsnr_range is not None:
-            self.logsnr_range = logsnr_range
-        if proposal is not None:
-            self.proposal = proposal
+        self.network, self._to_eps, self.logsnr_range, self.proposal = network, to_eps, logsnr_range, proposal
 
     def __call__(self, z, logsnr, condition=None):
         signal, sigma = (per_row(signal_scale(a.double()), z).to(z.dtype) for a in (logsnr, -logsnr))

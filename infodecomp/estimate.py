@@ -133,7 +133,8 @@ def _estimate(denoiser, x, conditions, quantities, samples, seed, proposal, batc
     """One Estimate per quantity: checks, then a pilot if one is asked for, then the pass. conditions: {name: one}."""
     if not callable(denoiser):
         raise ValueError(f"denoiser must be callable, got {type(denoiser).__name__}")
-    x = _check_x(x)
+    x, own = _check_x(x), "mass" if getattr(denoiser, "discrete", False) else "density"
+    quantities = [q._replace(kind=own) if q.kind == "nll" else q for q in quantities]
     for name, condition in conditions.items():
         _check_condition(name, condition, len(x))
     for name, value, *least in (("samples", samples, 2, 2), ("max_samples", max_samples, 2, 2), ("seed", seed, 0)):
@@ -142,13 +143,12 @@ def _estimate(denoiser, x, conditions, quantities, samples, seed, proposal, batc
         _whole("batch_size", batch_size, 1)
     if tolerance is not None and not tolerance > 0:
         raise ValueError(f"tolerance must be a positive number of nats, got {tolerance!r}")
-    fitted, proposal, pilot = isinstance(proposal, str), _check_proposal(proposal, denoiser), 0
+    fitted, proposal = isinstance(proposal, str), _check_proposal(proposal, denoiser)
+    given, pilot = list(conditions.values()), 0
 
     def run(samples, stream):
-        options = (samples, seed, stream, proposal, batch_size)
-        logsnr, weight, sums = measure(denoiser, x, list(conditions.values()), quantities, *options)
-        profiles = [Profile(logsnr, s.integrand, weight) for s in sums]
-        return profiles, sums
+        logsnr, weight, sums = measure(denoiser, x, given, quantities, samples, seed, stream, proposal, batch_size)
+        return [Profile(logsnr, s.integrand, weight) for s in sums], sums
 
     if fitted:
         pilot = max(16, min(64, 2 * (256 // len(x))))
@@ -167,14 +167,9 @@ def _estimate(denoiser, x, conditions, quantities, samples, seed, proposal, batc
         constant = 0.5 * math.log(2 * math.pi * math.e) if quantity.kind == "density" else 0.0
         nats = (profile.integrand * profile.weight).mean(1) + constant * x[0].numel()
         map_ = gathered.total / samples + constant * (x.shape[1] if x.ndim == 4 else 1)
-        errors = profile.stderr(), gathered.variance.sqrt()
-        tail = profile.tail(*proposal.range)
-        estimates.append(Estimate(nats, errors[0], map_, errors[1], profile, proposal.range, tail, samples, pilot, key))
+        values = nats, profile.stderr(), map_, gathered.variance.sqrt(), profile
+        estimates.append(Estimate(*values, proposal.range, profile.tail(*proposal.range), samples, pilot, key))
     return estimates
-
-
-def _own(denoiser):
-    return "mass" if getattr(denoiser, "discrete", False) else "density"
 
 
 def _check_kind(kind):
@@ -206,7 +201,7 @@ def nll(
     shape, NaN or infinity.
     """
     options = (samples, seed, proposal, batch_size, tolerance, max_samples)
-    return _estimate(denoiser, x, {"condition": condition}, [Quantity(_own(denoiser), 0)], *options)[0]
+    return _estimate(denoiser, x, {"condition": condition}, [Quantity("nll", 0)], *options)[0]
 
 
 def pointwise_information(
@@ -279,7 +274,7 @@ def compare(
     names = [("nll", k, None) for k in range(len(conditions))]
     pairs = [(a, b) for b in range(len(conditions)) for a in range(b)]
     names += [(kind, a, b) for a, b in pairs for kind in ("standard", "orthogonal")]
-    quantities = [Quantity(_own(denoiser) if kind == "nll" else kind, a, b) for kind, a, b in names]
     named = {f"conditions[{k}]": condition for k, condition in enumerate(conditions)}
     options = (samples, seed, proposal, batch_size, tolerance, max_samples)
-    return Comparison(conditions, dict(zip(names, _estimate(denoiser, x, named, quantities, *options), strict=True)))
+    estimates = _estimate(denoiser, x, named, [Quantity(*name) for name in names], *options)
+    return Comparison(conditions, dict(zip(names, estimates, strict=True)))

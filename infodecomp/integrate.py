@@ -128,7 +128,5 @@ def fit(logsnr, integrand, range, *, broad=0.1, cells=60):
     edges = torch.linspace(low, high, cells + 1, dtype=torch.float64)
     middle = (edges[1:] + edges[:-1]) / 2
     kernel = torch.softmax(-0.5 * ((middle[:, None] - seen) / (0.02 * (high - low))) ** 2, 1)  # (cells, pairs)
-    spread = (kernel @ variance).sqrt()
-    if not bool(spread.sum() > 0):
-        spread = torch.ones_like(spread)
+    spread = (kernel @ variance).sqrt() + 1e-100  # a silent pilot leaves it uniform
     return Piecewise(edges, (1 - broad) * spread / spread.sum() + broad / cells)
