@@ -2,6 +2,7 @@
 
 from . import channel, denoiser, exact, integrate
 from .estimate import Comparison, Estimate, compare, nll, pointwise_information
+from .lights import matched_gap, shuffled_gap
 
 __version__ = "0.1.0"
 __all__ = [
@@ -12,6 +13,8 @@ __all__ = [
     "denoiser",
     "exact",
     "integrate",
+    "matched_gap",
     "nll",
     "pointwise_information",
+    "shuffled_gap",
 ]

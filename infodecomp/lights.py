@@ -1,0 +1,45 @@
+"""Warning lights that need no ground truth: two means that are zero for optimal denoisers.
+
+Read them as gap.mean(): a mean over images with its standard error; the gap of one image means nothing. Silence proves
+little: both have limited power, and errors of the two denoisers can cancel.
+"""
+
+import torch
+
+from .denoiser import condition_length, take
+from .estimate import _check_proposal, compare
+from .integrate import Piecewise
+
+
+def matched_gap(denoiser, x, y, given=None, **options):
+    """i^s(x; y | given) − i^o(x; y | given) = ∫E[r_y·(r_given − r_y)]dα, r = ε − ε̂, for pairs that belong together.
+
+    Its mean is zero if the denoiser given y is optimal: r_y is then uncorrelated with any function of x_α and y. Errors
+    of different log-SNRs can cancel: its profile shows them apart, a proposal of shorter range sums fewer. Arguments
+    and Raises as for infodecomp.pointwise_information (not kind); returns an Estimate, whose map says where.
+    """
+    both = compare(denoiser, x, [y, given], **options)
+    return both.information(0, 1, "standard") - both.information(0, 1, "orthogonal")
+
+
+def shuffled_gap(denoiser, x, y, given=None, *, cap=None, seed=0, proposal=None, **options):
+    """i^s + i^o = ∫E[r_given·(r_given − r_y')]dα, for each x with the y' of another x, up to the log-SNR `cap`.
+
+    Its mean is zero if the denoiser given `given` is optimal for x, whatever the other one is. Without a cap i^s and
+    i^o of pairs that do not fit grow beyond bounds, and the noise with them; None: the median of the proposal's draws.
+    y must have one row per image of at least two (ValueError). With a context, every y must share it.
+    """
+    if condition_length(y) != len(x) or len(x) < 2:
+        raise ValueError(f"y must have one row for each of at least two images, got {condition_length(y)} for {len(x)}")
+    proposal = _check_proposal(proposal, denoiser)
+    edges = proposal.ppf(torch.linspace(0, 1, 129, dtype=torch.float64))
+    cap = edges[64] if cap is None else torch.as_tensor(float(cap), dtype=torch.float64)
+    edges = torch.cat([edges[edges < cap - 1e-6], cap[None]])
+    if len(edges) < 2 or cap > proposal.range[1]:
+        raise ValueError(f"cap must lie inside the proposal's range {proposal.range}, got {cap.item():g}")
+    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
+    other = torch.empty_like(order)
+    other[order] = order.roll(1)  # one cycle through all images: nobody keeps their own y
+    capped = Piecewise(edges, torch.ones(len(edges) - 1))
+    both = compare(denoiser, x, [take(y, other), given], seed=seed, proposal=capped, **options)
+    return both.information(0, 1, "standard") - -both.information(0, 1, "orthogonal")

@@ -1,0 +1,60 @@
+import pytest
+import torch
+
+import infodecomp as idc
+
+D, N = 25, 500
+COV = torch.eye(2 * D, dtype=torch.float64)
+COV[range(D), range(D, 2 * D)] = COV[range(D, 2 * D), range(D)] = 0.8
+BOTH = torch.randn(N, 2 * D, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+BOTH = BOTH @ torch.linalg.cholesky(COV).T
+X, Y = BOTH[:, :D], (BOTH[:, D:], torch.ones(N, D, dtype=torch.bool))
+OPTIMAL = idc.exact.JointGaussian(torch.zeros(2 * D), COV, D)
+MIDDLE = idc.integrate.Logistic(1.0, 2.0, range=(-4.0, 6.0))
+
+
+def broken(which):
+    def denoiser(z, logsnr, condition):
+        scale = 0.9 if which == ("unconditional" if condition is None else "conditional") else 1.0
+        return scale * OPTIMAL(z, logsnr, condition)
+
+    return denoiser
+
+
+def lit(gap):
+    mean, stderr = gap.mean()
+    return abs(mean) > 5 * stderr, abs(mean) < 3.3 * stderr
+
+
+@pytest.mark.parametrize("which", ["none", "conditional", "unconditional"])
+def test_each_light_sees_its_own_branch(which):
+    matched = lit(idc.matched_gap(broken(which), X, Y, proposal=MIDDLE))
+    shuffled = lit(idc.shuffled_gap(broken(which), X, Y, proposal=MIDDLE, cap=1.0))
+    assert matched == ((True, False) if which == "conditional" else (False, True))
+    assert shuffled == ((True, False) if which == "unconditional" else (False, True))
+
+
+def test_shuffled_range_ends_at_the_cap_and_nobody_keeps_their_y():
+    seen = []
+
+    def denoiser(z, logsnr, condition):
+        if condition is not None:
+            seen.append(condition)
+        return z
+
+    gap = idc.shuffled_gap(denoiser, torch.zeros(6, 1), torch.arange(6), proposal=MIDDLE, cap=1.0, samples=2)
+    assert gap.range == (-4.0, 1.0)
+    given = torch.cat(seen)[::2]
+    assert sorted(given.tolist()) == list(range(6)) and not (given == torch.arange(6)).any()
+
+
+@pytest.mark.parametrize("options", [{"cap": 7.0}, {"cap": -5.0}])
+def test_a_cap_outside_the_range_is_refused(options):
+    with pytest.raises(ValueError, match="cap must lie inside"):
+        idc.shuffled_gap(OPTIMAL, X, Y, proposal=MIDDLE, **options)
+
+
+@pytest.mark.parametrize("y, x", [("cat", X), (Y, X[:1])])
+def test_shuffling_needs_a_y_for_each_of_several_images(y, x):
+    with pytest.raises(ValueError, match="y must have one row for each"):
+        idc.shuffled_gap(OPTIMAL, x, y)
