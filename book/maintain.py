@@ -57,7 +57,7 @@ def outputs():
             cell.metadata.pop("execution", None)
             if cell.cell_type == "code":
                 kept = cell.outputs if "nbval-check-output" in cell.metadata.get("tags", []) else []
-                cell.outputs = [o for o in (text_only(o) for o in kept) if o]
+                cell.outputs = merged([o for o in (text_only(o) for o in kept) if o])
                 if not cell.outputs:  # nbval wants the counter of a cell whose outputs it compares
                     cell.execution_count = None
         notebook.metadata = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
@@ -74,8 +74,21 @@ def picture():
 
     notebook = nbformat.read(NOTEBOOKS[0], as_version=4)
     NotebookClient(notebook, timeout=90).execute()
-    data = next(o.data["image/png"] for c in notebook.cells for o in c.get("outputs", []) if "image/png" in o.get("data", {}))
+    data = next(
+        o.data["image/png"] for c in notebook.cells for o in c.get("outputs", []) if "image/png" in o.get("data", {})
+    )
     (ROOT / "book" / "_static" / "preface.png").write_bytes(base64.b64decode(data))
+
+
+def merged(outputs):
+    """Prints that arrived in several pieces as one, so that the file does not depend on their timing."""
+    whole = []
+    for output in outputs:
+        if whole and output.output_type == whole[-1].output_type == "stream" and output.name == whole[-1].name:
+            whole[-1].text += output.text
+        else:
+            whole.append(output)
+    return whole
 
 
 def text_only(output):

@@ -24,8 +24,9 @@ def per_row(values, x):
 
 
 def signal_scale(logsnr):
-    """sqrt(σ(α)), the factor of the signal. The factor of the noise is signal_scale(−α)."""
-    return torch.exp(0.5 * torch.nn.functional.logsigmoid(torch.as_tensor(logsnr)))
+    """sqrt(σ(α)), the factor of the signal, in the dtype of a tensor. The factor of the noise is signal_scale(−α)."""
+    logsnr = logsnr if isinstance(logsnr, torch.Tensor) else _float64(logsnr)
+    return torch.exp(0.5 * torch.nn.functional.logsigmoid(logsnr))
 
 
 def add_noise(x, logsnr, noise):
@@ -39,8 +40,7 @@ def add_noise(x, logsnr, noise):
         raise ValueError(f"noise must have the shape of x {tuple(x.shape)}, got {tuple(noise.shape)}")
     if logsnr.ndim > 1 or (logsnr.ndim == 1 and len(logsnr) not in (1, len(x))):
         raise ValueError(f"logsnr must be a number or one per row ({len(x)},), got shape {tuple(logsnr.shape)}")
-    signal, sigma = (per_row(signal_scale(a), x).to(x.dtype) for a in (logsnr, -logsnr))
-    return signal * x + sigma * noise
+    return per_row(signal_scale(logsnr), x).to(x.dtype) * x + per_row(signal_scale(-logsnr), x).to(x.dtype) * noise
 
 
 def logsnr_to_alpha_bar(logsnr):

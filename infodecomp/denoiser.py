@@ -51,6 +51,7 @@ class Adapter:
         self.network, self._to_eps, self.logsnr_range, self.proposal = network, to_eps, logsnr_range, proposal
 
     def __call__(self, z, logsnr, condition=None):
+        logsnr = torch.as_tensor(logsnr, device=z.device).expand(len(z))
         signal, sigma = (per_row(signal_scale(a.double()), z).to(z.dtype) for a in (logsnr, -logsnr))
         return self._to_eps(self.network, z, logsnr, condition, signal, sigma)
 

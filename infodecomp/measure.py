@@ -76,8 +76,8 @@ def generator(seed, stream, item, chunk):
 
 def draw_logsnr(proposal, seed, stream, items, bins):
     """Log-SNRs and weights, (items, 2·bins). In the pilot of a fit both draws of a pair share their log-SNR."""
-    uniforms = [torch.rand(bins, 2, dtype=torch.float64, generator=generator(seed, stream, i, 4095)) for i in items]
-    uniforms = torch.stack(uniforms)
+    each = (torch.rand(bins, 2, dtype=torch.float64, generator=generator(seed, stream, i, 4095)) for i in items)
+    uniforms = torch.stack(list(each))
     if stream == PILOT:
         uniforms = uniforms[..., :1].expand_as(uniforms)
     return (t.flatten(1) for t in proposal.place(uniforms))
@@ -93,7 +93,7 @@ def evaluate(denoiser, z, logsnr, condition, rows, batch_size):
             got = tuple(eps_hat.shape) if isinstance(eps_hat, torch.Tensor) else type(eps_hat).__name__
             raise ValueError(f"denoiser must return eps_hat of shape {tuple(z[cut].shape)}, got {got}")
         parts.append(eps_hat)
-    eps_hat = parts[0] if len(parts) == 1 else torch.cat(parts)
+    eps_hat = torch.cat(parts) if len(parts) > 1 else parts[0]
     if not bool(eps_hat.isfinite().all()):
         raise ValueError("denoiser must return finite numbers, got NaN or infinity")
     return eps_hat

@@ -22,7 +22,7 @@ def photograph(name="astronaut", size=None):
     picture = getattr(data, name)() if name in data.__all__ else None
     if picture is None or getattr(picture, "ndim", 0) != 3:
         raise ValueError(f"name must be a colour photograph in skimage.data, got {name!r}")
-    image = torch.tensor(picture[..., :3]).permute(2, 0, 1)[None] / 127.5 - 1
+    image = torch.tensor(picture[..., :3], dtype=torch.float32).permute(2, 0, 1)[None] / 127.5 - 1
     if size is None:
         return image
     side = min(image.shape[-2:])
