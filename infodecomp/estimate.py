@@ -41,9 +41,9 @@ class Estimate:
     draws carry much, as near the boundary of two clusters, it needs some hundred samples).
 
     nats, stderr (B,); map, map_stderr (B, h, w) for x (B, C, h, w), channels summed, else in the shape of x:
-    contributions that sum to nats. profile: the draws. range: the log-SNRs integrated over; tail (B,): what lies
-    outside, extrapolated from the outermost draws, not part of nats. samples: denoiser evaluations per image and
-    condition; pilot: evaluations spent beside them on choosing proposal or number of samples.
+    contributions that sum to nats. profile: the draws; proposal: where their log-SNRs were drawn, range: over which of
+    them the integral runs; tail (B,): what lies outside, extrapolated from the outermost draws, not part of nats.
+    samples: denoiser evaluations per image and condition; pilot: those spent beside them on proposal or samples.
     All float64, on the device of x. a − b of two estimates on the same noise is a paired difference, with the standard
     error of the difference (its map_stderr is None: pairs are not kept per pixel).
     """
@@ -53,11 +53,15 @@ class Estimate:
     map: torch.Tensor
     map_stderr: torch.Tensor | None
     profile: Profile
-    range: tuple[float, float]
+    proposal: Proposal
     tail: torch.Tensor
     samples: int
     pilot: int = 0
     noise_key: tuple = ()
+
+    @property
+    def range(self):
+        return self.proposal.range
 
     @property
     def bits(self):
@@ -82,23 +86,20 @@ class Estimate:
         return replace(self, stderr=profile.stderr(), map_stderr=None, profile=profile, **values)
 
     def __repr__(self):
-        pairs = zip(self.nats[:4].tolist(), self.stderr[:4].tolist(), strict=True)
+        some = [f"{v:.3f} ± {e:.3f}" for v, e in zip(self.nats[:4].tolist(), self.stderr.tolist(), strict=False)]
         more = f", … {len(self.nats)} in all" if len(self.nats) > 4 else ""
         low, high = self.range
-        some = ", ".join(f"{nats:.3f} ± {error:.3f}" for nats, error in pairs)
-        return f"Estimate({some}{more} nats; {self.samples} samples, log-SNR {low:.1f} to {high:.1f})"
+        return f"Estimate({', '.join(some)}{more} nats; {self.samples} samples, log-SNR {low:.1f} to {high:.1f})"
 
 
 def _whole(name, value, least, step=1):
     if isinstance(value, bool) or not isinstance(value, int) or value < least or value % step:
-        kind = "an even" if step == 2 else "a whole"
-        raise ValueError(f"{name} must be {kind} number ≥ {least}, got {value!r}")
+        raise ValueError(f"{name} must be {'an even' if step == 2 else 'a whole'} number ≥ {least}, got {value!r}")
 
 
 def _check_x(x):
     if not isinstance(x, torch.Tensor) or not x.is_floating_point():
-        got = x.dtype if isinstance(x, torch.Tensor) else type(x).__name__
-        raise ValueError(f"x must be a floating-point tensor, got {got}")
+        raise ValueError(f"x must be a floating-point tensor, got {getattr(x, 'dtype', type(x).__name__)}")
     if x.ndim < 2 or x.numel() == 0:
         raise ValueError(f"x must be (B, *shape) with at least one row and one number, got {tuple(x.shape)}")
     if not bool(x.isfinite().all()):
@@ -137,10 +138,10 @@ def _estimate(denoiser, x, conditions, quantities, samples, seed, proposal, batc
     quantities = [q._replace(kind=own) if q.kind == "nll" else q for q in quantities]
     for name, condition in conditions.items():
         _check_condition(name, condition, len(x))
-    for name, value, *least in (("samples", samples, 2, 2), ("max_samples", max_samples, 2, 2), ("seed", seed, 0)):
-        _whole(name, value, *least)
-    if batch_size is not None:
-        _whole("batch_size", batch_size, 1)
+    _whole("samples", samples, 2, step=2)
+    _whole("max_samples", max_samples, 2, step=2)
+    _whole("seed", seed, 0)
+    _whole("batch_size", 1 if batch_size is None else batch_size, 1)
     if tolerance is not None and not tolerance > 0:
         raise ValueError(f"tolerance must be a positive number of nats, got {tolerance!r}")
     fitted, proposal = isinstance(proposal, str), _check_proposal(proposal, denoiser)
@@ -168,7 +169,7 @@ def _estimate(denoiser, x, conditions, quantities, samples, seed, proposal, batc
         nats = (profile.integrand * profile.weight).mean(1) + constant * x[0].numel()
         map_ = gathered.total / samples + constant * (x.shape[1] if x.ndim == 4 else 1)
         values = nats, profile.stderr(), map_, gathered.variance.sqrt(), profile
-        estimates.append(Estimate(*values, proposal.range, profile.tail(*proposal.range), samples, pilot, key))
+        estimates.append(Estimate(*values, proposal, profile.tail(*proposal.range), samples, pilot, key))
     return estimates
 
 

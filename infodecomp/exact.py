@@ -33,10 +33,16 @@ def _log_weights(name, weights, count):
     return weights.log()
 
 
+def _one_row(rows):
+    """A condition that is one row, viewed as many (see denoiser.take), as that row again: no work is done twice."""
+    return rows[:1] if rows.ndim > 1 and rows.stride(0) == 0 else rows
+
+
 def _conditioned(log_weights, condition):
     """Log weights (1 or N, K) of the prior times a condition (1 or N, K) ≥ 0, normalised."""
     log_weights = log_weights[None]
     if condition is not None:
+        condition = _one_row(torch.as_tensor(condition))
         log_weights = log_weights + _log_weights("condition", condition, log_weights.shape[1]).to(log_weights.device)
         if bool((log_weights.amax(1) == -math.inf).any()):
             raise ValueError("condition must leave something of positive prior weight in each row")
@@ -185,17 +191,17 @@ class JointGaussian(_Exact):
             condition = (z.new_zeros(1, dim_y), torch.zeros(1, dim_y, dtype=torch.bool))
         if not (isinstance(condition, tuple) and len(condition) == 2):
             raise ValueError("condition must be a tuple (values, observed)")
-        values, observed = (torch.as_tensor(part).to(z.device) for part in condition)
+        values, observed = (_one_row(torch.as_tensor(part).to(z.device)) for part in condition)
         for name, part in (("values", values), ("observed", observed)):
             if part.ndim != 2 or part.shape[1] != dim_y or len(part) not in (1, len(z)):
                 raise ValueError(f"{name} must be (1 or {len(z)}, {dim_y}), got {tuple(part.shape)}")
         if observed.dtype != torch.bool:
             raise ValueError(f"observed must be a boolean tensor, got {observed.dtype}")
-        values, observed = (part.expand(len(z), dim_y) for part in (values.double(), observed))
-        if not bool(values[observed].isfinite().all()):
+        if not bool(values.where(observed, torch.zeros(())).isfinite().all()):
             raise ValueError("values must be finite where observed")
-        log_prob, solved = z.new_empty(len(z)), torch.empty_like(z)
         patterns, which = torch.unique(observed, dim=0, return_inverse=True)
+        values, which = values.double().expand(len(z), dim_y), which.expand(len(z))
+        log_prob, solved = z.new_empty(len(z)), torch.empty_like(z)
         for i, pattern in enumerate(patterns):
             rows = which == i
             gain, normal = self._conditional(tuple(pattern.tolist()))
@@ -215,7 +221,7 @@ class GaussianMixture(_Exact):
         means, covs = _tensor("means", means, range(2, 20)).flatten(1), _tensor("covs", covs, [1, 2, 3])
         if len(means) != len(covs):
             raise ValueError(f"means and covs must have as many components, got {len(means)} and {len(covs)}")
-        self.log_weights = torch.log_softmax(_log_weights("weights", weights, len(means)), 0)
+        self.log_weights = _log_weights("weights", weights, len(means)).log_softmax(0)
         self.components = [_Normal(m, c, f"covs[{k}]") for k, (m, c) in enumerate(zip(means, covs, strict=True))]
         self.dim = means.shape[1]
         prior = self.log_weights.exp()
@@ -224,17 +230,10 @@ class GaussianMixture(_Exact):
         self.proposal = _scales(largest, min(c.smallest for c in self.components))
 
     def _solve(self, z, signal, noise, condition):
-        """Accumulated over components with a running maximum."""
-        prior = _conditioned(self.log_weights, condition)
-        top, total, mixed = z.new_full((len(z),), -math.inf), z.new_zeros(len(z)), torch.zeros_like(z)
-        for k, component in enumerate(self.components):
-            log_prob, solved = component.solve(z, 0, signal, noise)
-            log_prob = log_prob + prior[:, k]
-            new = torch.maximum(top, log_prob)
-            floor = new.clamp_min(-1e300)  # a component of weight zero may come first
-            keep, add = (top - floor).exp(), (log_prob - floor).exp()
-            total, mixed, top = total * keep + add, mixed * keep[:, None] + solved * add[:, None], new
-        return top + total.log(), mixed / total[:, None]
+        each = [component.solve(z, 0, signal, noise) for component in self.components]
+        log_prob = torch.stack([density for density, _ in each], 1) + _conditioned(self.log_weights, condition)
+        weights = log_prob.softmax(1)
+        return log_prob.logsumexp(1), sum(weights[:, k, None] * solved for k, (_, solved) in enumerate(each))
 
 
 class FiniteSet(_Exact):
@@ -251,8 +250,10 @@ class FiniteSet(_Exact):
             raise ValueError(f"jitter must be a number ≥ 0, got {jitter!r}")
         if points.numel() == 0:
             raise ValueError(f"points must not be empty, got shape {tuple(points.shape)}")
-        weights = torch.ones(len(points)) if weights is None else weights
-        self.log_weights = torch.log_softmax(_log_weights("weights", weights, len(points)), 0)
+        log_weights = (
+            points.new_zeros(len(points)) if weights is None else _log_weights("weights", weights, len(points))
+        )
+        self.log_weights = log_weights.log_softmax(0)
         self.center = points.mean(0)
         self.points, self.jitter = points - self.center, float(jitter)  # centred: smaller numbers, smaller rounding
         self.norms, self.dim = (self.points**2).sum(1), points.shape[1]

@@ -29,8 +29,7 @@ class Proposal:
         self.stratified = stratified
 
     def __repr__(self):
-        low, high = self.range
-        return f"{type(self).__name__}(range=({low:.2f}, {high:.2f}), stratified={self.stratified})"
+        return f"{type(self).__name__}(range=({self.range[0]:.2f}, {self.range[1]:.2f}), stratified={self.stratified})"
 
     def ppf(self, u):
         """Log-SNR below which the share u of the draws lies; u in [0, 1], any shape, float64."""

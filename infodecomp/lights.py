@@ -23,8 +23,9 @@ def matched_gap(denoiser, x, y, given=None, **options):
 
 
 def shuffled_gap(denoiser, x, y, given=None, *, cap=None, seed=0, proposal=None, **options):
-    """i^s + i^o = ∫E[r_given·(r_given − r_y')]dα, for each x with the y' of another x, up to the log-SNR `cap`.
+    """i^s + i^o = ∫E[r_given·(r_given − r_y')]dα, for x with the y' of another x, up to the log-SNR `cap`.
 
+    Images are paired at random, and of each pair the x of one meets the y of the other: B // 2 independent rows.
     Its mean is zero if the denoiser given `given` is optimal for x, whatever the other one is. Without a cap i^s and
     i^o of pairs that do not fit grow beyond bounds, and the noise with them; None: the median of the proposal's draws.
     y must have one row per image of at least two (ValueError). With a context, every y must share it.
@@ -37,9 +38,8 @@ def shuffled_gap(denoiser, x, y, given=None, *, cap=None, seed=0, proposal=None,
     edges = torch.cat([edges[edges < cap - 1e-6], cap[None]])
     if len(edges) < 2 or cap > proposal.range[1]:
         raise ValueError(f"cap must lie inside the proposal's range {proposal.range}, got {cap.item():g}")
-    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
-    other = torch.empty_like(order)
-    other[order] = order.roll(1)  # one cycle through all images: nobody keeps their own y
+    first, second = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))[: len(x) // 2 * 2].view(2, -1)
+    given = given if condition_length(given) in (None, 1) else take(given, first)
     capped = Piecewise(edges, torch.ones(len(edges) - 1))
-    both = compare(denoiser, x, [take(y, other), given], seed=seed, proposal=capped, **options)
+    both = compare(denoiser, x[first], [take(y, second), given], seed=seed, proposal=capped, **options)
     return both.information(0, 1, "standard") - -both.information(0, 1, "orthogonal")

@@ -5,11 +5,11 @@ With r_c = ε − ε̂_α(x_α | c), each quantity is the mean of an integrand, 
     mass         ½r_c² is −log P(x|c) of discrete data                                (Kong et al., ICLR 2023)
     standard     ½(r_given² − r_y²)                                                                  (Eq. 4–6)
     orthogonal   ½(r_given − r_y)²                                                                   (Eq. 5, 6)
-For a density σ²(ε² − 1) is subtracted as well: its mean is zero, and r_c² of unit-variance Gaussian data holds the same
-term, so most of the noise goes.
+For a density σ²(ε² − 1), whose mean is zero, is subtracted as well: r_c² of Gaussian data holds much the same noise.
 """
 
 import hashlib
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -86,11 +86,10 @@ def draw_logsnr(proposal, seed, stream, items, bins):
 def evaluate(denoiser, z, logsnr, condition, rows, batch_size):
     """eps_hat (N, *shape), at most batch_size rows at a time. Raises ValueError for another shape, NaN or infinity."""
     parts = []
-    for start in range(0, len(z), batch_size):
-        cut = slice(start, start + batch_size)
+    for cut in (slice(start, start + batch_size) for start in range(0, len(z), batch_size)):
         eps_hat = denoiser(z[cut], logsnr[cut], take(condition, rows[cut]))
         if not isinstance(eps_hat, torch.Tensor) or eps_hat.shape != z[cut].shape:
-            got = tuple(eps_hat.shape) if isinstance(eps_hat, torch.Tensor) else type(eps_hat).__name__
+            got = getattr(eps_hat, "shape", type(eps_hat).__name__)
             raise ValueError(f"denoiser must return eps_hat of shape {tuple(z[cut].shape)}, got {got}")
         parts.append(eps_hat)
     eps_hat = torch.cat(parts) if len(parts) > 1 else parts[0]
@@ -113,8 +112,8 @@ def measure(denoiser, x, conditions, quantities, samples, seed, stream, proposal
         for c, start in enumerate(range(0, bins, chunk)):
             pairs = min(chunk, bins - start)
             block = slice(images.start, images.stop), slice(2 * start, 2 * (start + pairs))
-            noise = [torch.randn(2 * pairs, *shape, generator=generator(seed, stream, i, c)) for i in images]
-            noise = torch.cat(noise).to(x)
+            draw = partial(torch.randn, 2 * pairs, *shape, dtype=torch.float32)  # the same numbers for every dtype of x
+            noise = torch.cat([draw(generator=generator(seed, stream, i, c)) for i in images]).to(x)
             rows = torch.arange(images.start, images.stop, device=x.device).repeat_interleave(2 * pairs)
             alpha = logsnr[block].flatten()
             z, noise, told = add_noise(x[rows], alpha, noise), noise.double(), alpha.to(x.dtype)

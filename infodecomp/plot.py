@@ -29,7 +29,7 @@ def pictures(images, titles=None, *, width=7.0):
     figure, axes = plt.subplots(1, len(images), figsize=(width, width / len(images) + 0.35), squeeze=False)
     for i, (axis, image) in enumerate(zip(axes[0], images, strict=True)):
         shown = (image.detach().cpu().clamp(-1, 1) + 1) / 2
-        axis.imshow(shown.permute(1, 2, 0).squeeze(-1), cmap="gray", vmin=0, vmax=1)
+        axis.imshow(shown.permute(1, 2, 0).squeeze(-1).numpy(), cmap="gray", vmin=0, vmax=1)
         axis.set_axis_off()
         if titles:
             axis.set_title(titles[i], fontsize=9)

@@ -115,7 +115,12 @@ def test_a_fitted_proposal_mends_a_bad_one():
     plain = idc.pointwise_information(shrunk, small, y, kind="standard")
     fitted = idc.pointwise_information(shrunk, small, y, kind="standard", proposal="fit")
     assert (fitted.stderr**2).mean() < 0.5 * (plain.stderr**2).mean()
-    assert fitted.range == plain.range and fitted.samples == 100 and fitted.pilot == 16 and plain.pilot == 0
+    assert (
+        fitted.range == plain.range == fitted.proposal.range
+        and fitted.samples == 100
+        and fitted.pilot == 16
+        and plain.pilot == 0
+    )
 
 
 def test_tail_is_what_lies_outside():
@@ -229,6 +234,15 @@ def test_device_is_irrelevant():
     here = idc.pointwise_information(denoiser, x[:20], y[:20], samples=50)
     there = idc.pointwise_information(mixture()[0].to("cuda"), x[:20].cuda(), y[:20].cuda(), samples=50)
     assert there.nats.is_cuda and torch.allclose(there.nats.cpu(), here.nats, rtol=1e-4, atol=1e-4)
+
+
+def test_default_dtype_is_irrelevant():
+    expected = idc.nll(IMAGE, torch.zeros(1, 3, 4, 4), samples=4)
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert torch.equal(idc.nll(IMAGE, torch.zeros(1, 3, 4, 4).float(), samples=4).nats, expected.nats)
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 def test_conditions_come_in_every_form():

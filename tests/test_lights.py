@@ -34,18 +34,19 @@ def test_each_light_sees_its_own_branch(which):
     assert shuffled == ((True, False) if which == "unconditional" else (False, True))
 
 
-def test_shuffled_range_ends_at_the_cap_and_nobody_keeps_their_y():
-    seen = []
+def test_shuffled_range_ends_at_the_cap_and_pairs_share_nothing():
+    seen = set()
 
     def denoiser(z, logsnr, condition):
-        if condition is not None:
-            seen.append(condition)
+        if condition is not None:  # x is so large that z tells which it is
+            which = (z[:, 0] / torch.sigmoid(logsnr).sqrt() / 1e6).round().int()
+            seen.update(zip(which.tolist(), condition.tolist(), strict=True))
         return z
 
-    gap = idc.shuffled_gap(denoiser, torch.zeros(6, 1), torch.arange(6), proposal=MIDDLE, cap=1.0, samples=2)
-    assert gap.range == (-4.0, 1.0)
-    given = torch.cat(seen)[::2]
-    assert sorted(given.tolist()) == list(range(6)) and not (given == torch.arange(6)).any()
+    x = 1e6 * torch.arange(7.0)[:, None]
+    gap = idc.shuffled_gap(denoiser, x, torch.arange(7), proposal=MIDDLE, cap=1.0, samples=4)
+    assert gap.range == (-4.0, 1.0) and len(gap.nats) == len(seen) == 3
+    assert len({image for pair in seen for image in pair}) == 6
 
 
 @pytest.mark.parametrize("options", [{"cap": 7.0}, {"cap": -5.0}])

@@ -1,0 +1,47 @@
+import matplotlib
+import pytest
+import torch
+
+import infodecomp as idc
+from infodecomp import datasets, plot
+
+matplotlib.use("Agg")
+
+
+@pytest.fixture(autouse=True)
+def clean():
+    with matplotlib.rc_context():
+        plot.setup()
+        yield
+    plot.plt.close("all")
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pictures_show_black_at_minus_one_and_white_at_one(channels):
+    images = torch.tensor([-1.0, 0.0, 3.0])[:, None, None, None].expand(3, channels, 4, 4)
+    figure = plot.pictures(images, ["a", "b", "c"])
+    shown = [axis.images[0].get_array().mean() for axis in figure.axes]
+    assert shown == [0.0, 0.5, 1.0] and [axis.get_title() for axis in figure.axes] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("images", [1, 40])
+def test_area_under_the_profile_is_the_estimate(images):
+    denoiser = idc.exact.Gaussian(torch.zeros(4), 0.3)
+    x = 0.55 * torch.randn(images, 4, generator=torch.Generator().manual_seed(0))
+    constant = 2 * torch.log(torch.tensor(2 * torch.pi * torch.e)).item()
+    estimate = idc.nll(denoiser, x, samples=4000, proposal=idc.integrate.uniform(-9, 9))
+    line = plot.profile(estimate, bins=36).lines[0]
+    area = line.get_ydata().sum() * 0.5
+    mean, error = estimate.nats.mean().item() - constant, estimate.stderr.norm().item() / images
+    assert area == pytest.approx(mean, abs=4 * error)
+
+
+def test_data_are_what_they_say():
+    images, labels = datasets.digits()
+    assert images.shape == (1797, 1, 8, 8) and images.min() == -1 and images.max() == 1
+    assert sorted(set(labels.tolist())) == list(range(10))
+    cat = datasets.photograph("chelsea", 32)
+    assert cat.shape == (1, 3, 32, 32) and cat.dtype == torch.float32 and -1 <= cat.min() < cat.max() <= 1
+    assert datasets.photograph("rocket").shape[1] == 3
+    with pytest.raises(ValueError, match="name must be a colour photograph"):
+        datasets.photograph("coins")
