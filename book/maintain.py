@@ -77,7 +77,9 @@ def picture():
     data = next(
         o.data["image/png"] for c in notebook.cells for o in c.get("outputs", []) if "image/png" in o.get("data", {})
     )
-    (ROOT / "book" / "_static" / "preface.png").write_bytes(base64.b64decode(data))
+    target = ROOT / "book" / "_static" / "preface.png"
+    target.parent.mkdir(exist_ok=True)
+    target.write_bytes(base64.b64decode(data))
 
 
 def merged(outputs):

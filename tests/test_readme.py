@@ -8,3 +8,8 @@ def test_the_example_prints_an_estimate_that_holds(capsys):
     exec(re.search(r"```python\n(.*?)```", README, re.DOTALL).group(1), {})
     estimate, error, truth = map(float, re.findall(r"-?\d+\.\d+", capsys.readouterr().out))
     assert abs(estimate - truth) < 3 * error < 0.3
+
+
+def test_its_links_lead_somewhere():
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
+        assert (Path(__file__).parents[1] / target).exists(), target
