@@ -14,18 +14,18 @@ import torch
 from .channel import per_row, signal_scale
 
 
-def condition_length(condition):
+def condition_length(condition, name="condition"):
     """Number of rows a condition speaks of: None for 'any number'. Raises ValueError for what is no condition."""
     if condition is None or isinstance(condition, str):
         return None
     if isinstance(condition, tuple) and condition:
-        lengths = {condition_length(part) for part in condition} - {None, 1}
+        lengths = {condition_length(part, name) for part in condition} - {None, 1}
         if len(lengths) > 1:
-            raise ValueError(f"the parts of a condition must have as many rows, got {sorted(lengths)}")
+            raise ValueError(f"the parts of {name} must have as many rows, got {sorted(lengths)}")
         return lengths.pop() if lengths else 1
     if isinstance(condition, list) or (isinstance(condition, torch.Tensor | np.ndarray) and condition.ndim > 0):
         return len(condition)
-    raise ValueError(f"condition must be None, a str, a list, a tensor or a tuple of tensors, got {condition!r:.60}")
+    raise ValueError(f"{name} must be None, a str, a list, a tensor or a tuple of tensors, got {condition!r:.60}")
 
 
 def take(condition, rows):

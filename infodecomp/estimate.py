@@ -44,8 +44,8 @@ class Estimate:
     contributions that sum to nats. profile: the draws; proposal: where their log-SNRs were drawn, range: over which of
     them the integral runs; tail (B,): what lies outside, extrapolated from the outermost draws, not part of nats.
     samples: denoiser evaluations per image and condition; pilot: those spent beside them on proposal or samples.
-    All float64, on the device of x. a − b of two estimates on the same noise is a paired difference, with the standard
-    error of the difference (its map_stderr is None: pairs are not kept per pixel).
+    All float64, on the device of x. a − b and a + b of two estimates on the same noise are paired: their standard error
+    is that of the difference or sum (map_stderr is then None: pairs are not kept per pixel).
     """
 
     nats: torch.Tensor
@@ -70,20 +70,22 @@ class Estimate:
 
     def mean(self):
         """Mean over images and its standard error, floats: images are the independent unit (for one, its stderr)."""
-        n = len(self.nats)
-        error = self.nats.std() / math.sqrt(n) if n > 1 else self.stderr[0]
+        error = self.nats.std() / math.sqrt(len(self.nats)) if len(self.nats) > 1 else self.stderr[0]
         return self.nats.mean().item(), error.item()
 
     def __neg__(self):
         profile = self.profile._replace(integrand=-self.profile.integrand)
         return replace(self, nats=-self.nats, map=-self.map, tail=-self.tail, profile=profile)
 
-    def __sub__(self, other):
+    def __add__(self, other):
         if self.noise_key != other.noise_key or not torch.equal(self.profile.logsnr, other.profile.logsnr):
-            raise ValueError("a difference needs estimates on the same x, seed, samples and proposal (see compare)")
-        profile = self.profile._replace(integrand=self.profile.integrand - other.profile.integrand)
-        values = {name: getattr(self, name) - getattr(other, name) for name in ("nats", "map", "tail")}
+            raise ValueError("sum and difference need estimates on one x, seed, samples and proposal (see compare)")
+        profile = self.profile._replace(integrand=self.profile.integrand + other.profile.integrand)
+        values = {name: getattr(self, name) + getattr(other, name) for name in ("nats", "map", "tail")}
         return replace(self, stderr=profile.stderr(), map_stderr=None, profile=profile, **values)
+
+    def __sub__(self, other):
+        return self + -other
 
     def __repr__(self):
         some = [f"{v:.3f} ± {e:.3f}" for v, e in zip(self.nats[:4].tolist(), self.stderr.tolist(), strict=False)]
@@ -108,10 +110,7 @@ def _check_x(x):
 
 
 def _check_condition(name, condition, rows):
-    try:
-        length = condition_length(condition)
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
+    length = condition_length(condition, name)
     if length not in (None, 1, rows):
         raise ValueError(f"{name} must have 1 or {rows} rows, as x has, got {length}")
 

@@ -42,4 +42,4 @@ def shuffled_gap(denoiser, x, y, given=None, *, cap=None, seed=0, proposal=None,
     given = given if condition_length(given) in (None, 1) else take(given, first)
     capped = Piecewise(edges, torch.ones(len(edges) - 1))
     both = compare(denoiser, x[first], [take(y, second), given], seed=seed, proposal=capped, **options)
-    return both.information(0, 1, "standard") - -both.information(0, 1, "orthogonal")
+    return both.information(0, 1, "standard") + both.information(0, 1, "orthogonal")
