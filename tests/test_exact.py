@@ -150,6 +150,14 @@ def test_discrete_set_has_masses():
     assert not exact.FiniteSet(points, jitter=0.1).discrete
 
 
+def test_a_jittered_set_is_a_mixture_of_narrow_gaussians():
+    points, x = normals(6, 4), normals(5, 4, seed=2)
+    blurred = exact.FiniteSet(points, torch.arange(1.0, 7.0), jitter=0.3)
+    mixture = exact.GaussianMixture(torch.arange(1.0, 7.0), points, [0.09] * 6)
+    assert torch.allclose(blurred.log_prob(x), mixture.log_prob(x))
+    assert torch.allclose(blurred(x, 1.0), mixture(x, 1.0))
+
+
 def test_far_out_the_closed_forms_hold():
     points = normals(5, 3)
     denoiser, noise = exact.FiniteSet(points), normals(5, 3, seed=2)
