@@ -19,6 +19,13 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 FETCHED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src", "embed": "src"}
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 
+WIDE_EQUATIONS = """
+    const right = element => element.getBoundingClientRect().right;
+    return [...document.querySelectorAll('mjx-container')]
+        .filter(box => box.offsetWidth && right(box.querySelector('svg')) > right(box) + 2)
+        .map(box => box.closest('[id]').id);
+"""
+
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)
 
 
@@ -147,6 +154,8 @@ def test_page_in_a_browser(browser, page, size):
 
     width = browser.execute_script("return document.documentElement.scrollWidth")
     assert width <= SIZES[size][0] + 1, f"the page is {width} px wide"
+    if size == "desktop":  # a phone scrolls an equation inside its box
+        assert browser.execute_script(WIDE_EQUATIONS) == []
 
 
 @pytest.mark.parametrize("page", CHAPTERS, ids=lambda p: p.stem)
