@@ -1,0 +1,56 @@
+"""A denoiser as an invertible map: the probability-flow ODE to noise and back (Song et al. 2021; Karras et al. 2022).
+
+In y = x + sigma·ε, sigma = exp(−α/2), the ODE is dy/dsigma = ε̂, solved by Heun's second-order method, deterministically.
+"""
+
+import torch
+
+from .channel import logsnr_to_sigma, sigma_to_logsnr
+
+
+def karras_sigmas(low, high, steps, rho=7.0):
+    """Noise levels of `steps` steps between two log-SNRs, (steps + 1,) float64, falling from exp(−low/2) to exp(−high/2).
+
+    Equal steps of sigma^(1/rho) (Karras et al. 2022, Eq. 5). Raises ValueError for steps < 1.
+    """
+    if not (isinstance(steps, int) and steps >= 1):
+        raise ValueError(f"steps must be a whole number ≥ 1, got {steps!r}")
+    ends = logsnr_to_sigma(torch.tensor([low, high])) ** (1 / rho)
+    return torch.lerp(ends[0], ends[1], torch.linspace(0, 1, steps + 1, dtype=torch.float64)) ** rho
+
+
+def _eps_hat(denoiser, y, sigma, condition):
+    logsnr = sigma_to_logsnr(sigma).to(y.dtype).to(y.device)
+    return denoiser(y / (1 + sigma**2).sqrt(), logsnr.expand(len(y)), condition)
+
+
+@torch.no_grad()
+def heun(denoiser, y, condition, sigmas):
+    """Carry y (B, *shape) = x + sigma·ε along the flow from sigmas[0] to sigmas[-1], two evaluations a step."""
+    for sigma, following in zip(sigmas[:-1], sigmas[1:], strict=True):
+        slope = _eps_hat(denoiser, y, sigma, condition)
+        ahead = _eps_hat(denoiser, y + (following - sigma) * slope, following, condition)
+        y = y + (following - sigma) * (slope + ahead) / 2
+    return y
+
+
+def _sigmas(denoiser, steps, range):
+    range = range or getattr(denoiser, "flow_range", None) or getattr(denoiser, "logsnr_range", None)
+    if range is None:
+        raise ValueError("range must be given as two log-SNRs (low, high), the denoiser has no logsnr_range")
+    return karras_sigmas(*range, steps)
+
+
+def to_noise(denoiser, x, condition=None, *, steps=100, range=None):
+    """Encode x (B, *shape) as noise of unit variance, under a condition: the data are taken for sigma's lower end.
+
+    range: log-SNRs between which the flow runs; None: the denoiser's own. Raises ValueError where it has none.
+    """
+    sigmas = _sigmas(denoiser, steps, range).flip(0)
+    return heun(denoiser, x, condition, sigmas) / (1 + sigmas[-1] ** 2).sqrt()
+
+
+def from_noise(denoiser, noise, condition=None, *, steps=100, range=None):
+    """Decode noise (B, *shape) of unit variance to data at sigma's lower end; inverts to_noise up to the solver's error."""
+    sigmas = _sigmas(denoiser, steps, range)
+    return heun(denoiser, noise * (1 + sigmas[0] ** 2).sqrt(), condition, sigmas)

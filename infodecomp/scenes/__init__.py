@@ -1,0 +1,24 @@
+"""A text-to-image world of 28,672 pictures in which every information is known: grammar, pictures, exact denoiser."""
+
+from .grammar import Scene, Thing, captions, information, log_likelihood, log_prob, nearest, posterior, sample, scenes
+from .model import ExactScenes, ScenesModel
+from .sprites import could_differ, mask, render, variations
+
+__all__ = [
+    "ExactScenes",
+    "Scene",
+    "ScenesModel",
+    "Thing",
+    "captions",
+    "could_differ",
+    "information",
+    "log_likelihood",
+    "log_prob",
+    "mask",
+    "nearest",
+    "posterior",
+    "render",
+    "sample",
+    "scenes",
+    "variations",
+]

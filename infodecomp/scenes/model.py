@@ -1,0 +1,183 @@
+"""The space of the pictures, and the exact denoiser of the world: a text-to-image diffusion model without weights."""
+
+import math
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.nn.functional import pixel_shuffle, pixel_unshuffle
+
+from ..denoiser import condition_length
+from ..exact import _Exact, _one_row
+from ..flow import from_noise, to_noise
+from ..integrate import Piecewise
+from ..measure import generator
+from .grammar import OBJECTS, Thing, log_prior_nouns, read
+from .sprites import GROUND, PLACES, SIZE, SKY, SPRITE, sky, sprite
+
+JITTER = 0.1  # width of the blur around each picture in units of x, about five of 255 grey levels
+NOISE = 3  # stream of random numbers: the starting noise of `generate`
+
+
+def _space():
+    """The world's mean picture (3, 32, 32) in 0…1 and the standard deviation of its pixels around it, by the prior."""
+    nouns = log_prior_nouns().exp()
+    shares = [(nouns.sum(0).sum(dim) / 8).repeat_interleave(8)[:, None, None, None] for dim in (1, 0)]
+    things = torch.tensor(np.array([sprite(Thing(*thing))[0] for thing in OBJECTS])) / 255.0
+    ground = torch.tensor(GROUND).double()[:, None, None].expand(3, SIZE, SIZE) / 255
+    moments = [ground.clone(), ground**2]
+    for place in PLACES.values():
+        for (left, top), share in zip(place, shares, strict=True):
+            cut = slice(None), slice(top, top + SPRITE), slice(left, left + SPRITE)
+            for k in (0, 1):
+                moments[k][cut] += ((share * things.double() ** (k + 1)).sum(0).permute(2, 0, 1) - ground[cut] ** (k + 1)) / 4
+    skies = torch.tensor(np.array([sky(night)[0] for night in (0, 1)])).double().permute(0, 3, 1, 2) / 255
+    for k in (0, 1):
+        moments[k][:, :SKY] = (skies ** (k + 1)).mean(0)
+    return moments[0], (moments[1] - moments[0] ** 2).mean().sqrt().item()
+
+
+MEAN, SCALE = _space()
+
+
+class ScenesModel:
+    """The model interface around a denoiser of scenes: pictures to x and back, generation, inversion.
+
+    x (B, 12, 16, 16): the picture less the world's mean picture, in units of its standard deviation, pixel-unshuffled,
+    which only sorts the numbers anew: nats per cell of x are nats per 2 × 2 pixels.
+    """
+
+    flow_range = (-14.0, 4.0)  # log-SNRs between which `generate` and `invert` run
+
+    def encode(self, images):
+        """x (B, 12, 16, 16) float32 of one or several 32 × 32 PIL images. Raises ValueError for another size."""
+        images = [images] if isinstance(images, Image.Image) else list(images)
+        sizes = {getattr(image, "size", type(image).__name__) for image in images}
+        if sizes != {(SIZE, SIZE)}:
+            raise ValueError(f"images must be PIL images of {SIZE} × {SIZE} pixels, got {sorted(map(str, sizes))}")
+        pictures = torch.tensor(np.array([image.convert("RGB") for image in images])).permute(0, 3, 1, 2) / 255.0
+        return pixel_unshuffle((pictures - MEAN) / SCALE, 2).float().to(self.device)
+
+    def decode(self, x):
+        """PIL images of x (B, 12, 16, 16), clipped to what 8 bits hold."""
+        pictures = pixel_shuffle(x.detach().cpu().double(), 2) * SCALE + MEAN
+        levels = (pictures.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1)
+        return [Image.fromarray(picture.numpy()) for picture in levels]
+
+    def generate(self, captions, seed=0, *, steps=40):
+        """PIL images, one per caption (a str is one): the probability-flow ODE from noise, then the last denoising."""
+        captions = [captions] if isinstance(captions, str) else captions
+        count = condition_length(captions, "captions")
+        shape = 12, SIZE // 2, SIZE // 2
+        noise = torch.stack([torch.randn(shape, generator=generator(seed, NOISE, i, 0)) for i in range(count)])
+        condition = self.condition(captions)
+        y = from_noise(self, noise.to(self.device), condition, steps=steps, range=self.flow_range)
+        high = torch.full((count,), self.flow_range[1], device=self.device)
+        sigma = torch.exp(-high[0] / 2)
+        return self.decode(y - sigma * self(y / (1 + sigma**2).sqrt(), high, condition))
+
+    def invert(self, x, captions=None, *, steps=100):
+        """The noise (B, 12, 16, 16) from which the flow makes x under the captions (see infodecomp.flow)."""
+        return to_noise(self, x, self.condition(captions), steps=steps, range=self.flow_range)
+
+
+class ExactScenes(ScenesModel, _Exact):
+    """The exact denoiser of the world, with an isotropic jitter around each picture, so that densities are finite.
+
+    Objects never overlap. Given layout and sky, the log-likelihood of a scene is a sum of its sprites' scores, and the
+    sum over scenes factors over nouns: 8 places × 64 sprites instead of 28,672 pictures, and exactly the same numbers.
+    Conditions are texts of the grammar (None: nothing said), or what `condition` makes of them. Texts outside it raise
+    ValueError with the nearest one inside.
+    """
+
+    dim = 3 * SIZE * SIZE
+
+    def __init__(self):
+        ground = torch.tensor(GROUND).double()[:, None, None]
+        flat = lambda picture: torch.tensor(picture).double().permute(2, 0, 1)  # noqa: E731
+        base = ground.expand(3, SIZE, SIZE).clone()
+        base[:, :SKY] = flat(sky(0)[0])
+        self.base = (base / 255 - MEAN) / SCALE
+        self.night = (flat(sky(1)[0]) - flat(sky(0)[0])) / 255 / SCALE  # (3, 6, 32)
+        things = [flat(sprite(Thing(*thing))[0]) - ground for thing in OBJECTS]
+        self.things = torch.stack(things).flatten(1) / 255 / SCALE  # (64, 300), the same at every place
+        self.log_nouns = log_prior_nouns().clone()
+        self.jitter = JITTER
+        # Information about texts lies between −13 and 1; above it, up to 18, only the jitter is left to be found out.
+        edges = torch.cat([torch.linspace(-16, 2, 73), torch.linspace(3, 20, 18)])
+        middle = (edges[1:] + edges[:-1]) / 2
+        shape = torch.sigmoid(1.5 * (middle + 12.5)) * torch.sigmoid(-1.5 * (middle + 1)) + 0.02
+        self.proposal = Piecewise(edges, shape * edges.diff())
+
+    def condition(self, captions):
+        """Readings of captions (None, a str or a list of str) as one tensor (1 or B, readings, 134), encoded once."""
+        if isinstance(captions, torch.Tensor):
+            return captions
+        texts = [captions] if captions is None or isinstance(captions, str) else list(captions)
+        rows = [torch.cat([part.flatten(1) for part in read(text or "")], 1) for text in texts]
+        most = max(map(len, rows))
+        padded = [torch.cat([row, torch.zeros(most - len(row), row.shape[1])]) for row in rows]
+        return torch.stack(padded).double().to(self.device)
+
+    def _solve(self, z, signal, noise, condition):
+        readings = _one_row(self.condition(condition).to(z.device))
+        if readings.ndim != 3 or readings.shape[2] != 6 + 2 * len(OBJECTS) or len(readings) not in (1, len(z)):
+            raise ValueError(f"condition must be texts or what .condition makes of them, got {tuple(readings.shape)}")
+        log_prob, solved, step = z.new_empty(len(z)), torch.empty_like(z), max(1, 2048 // readings.shape[1])
+        for start in range(0, len(z), step):
+            rows = slice(start, start + step)
+            some = readings if len(readings) == 1 else readings[rows]
+            log_prob[rows], solved[rows] = self._rows_at_once(z[rows], signal[rows], noise[rows], some)
+        return log_prob, solved
+
+    def _rows_at_once(self, z, signal, noise, readings):
+        scale, width = signal.sqrt(), signal * self.jitter**2 + noise  # (N, 1)
+        r = pixel_shuffle(z.reshape(-1, 12, SIZE // 2, SIZE // 2), 2) - scale[..., None, None] * self.base
+        cuts = [self._cut(place) for places in PLACES.values() for place in places]
+        patches = torch.stack([r[cut].flatten(1) for cut in cuts], 1)  # (N, 8, 300)
+        scores = self._score(patches @ self.things.T, self.things, scale[..., None], width[..., None])
+        dark = self._score(r[:, :, :SKY].flatten(1) @ self.night.flatten(), self.night.flatten(), scale[:, 0], width[:, 0])
+        weights, at_night, log_evidence = self._posterior(scores.unflatten(1, (4, 2)), dark, readings)
+        parts = (weights @ self.things).unflatten(2, (3, SPRITE, SPRITE))  # (N, 8, 3, 10, 10)
+        r = r.clone()
+        constant = (r.flatten(1) ** 2).sum(1) / width[:, 0] + self.dim * (2 * math.pi * width[:, 0]).log()
+        for k, cut in enumerate(cuts):
+            r[cut] -= scale[..., None, None] * parts[:, k]
+        r[:, :, :SKY] -= (scale[:, 0] * at_night)[:, None, None, None] * self.night
+        return log_evidence - 0.5 * constant, pixel_unshuffle(r, 2).flatten(1) / width
+
+    @staticmethod
+    def _cut(place):
+        left, top = place
+        return slice(None), slice(None), slice(top, top + SPRITE), slice(left, left + SPRITE)
+
+    @staticmethod
+    def _score(products, templates, scale, width):
+        """Log-likelihood ratio of a template against none, from its products with what is seen."""
+        return (scale * products - scale**2 * (templates**2).sum(-1) / 2) / width
+
+    def _posterior(self, scores, dark, readings):
+        """From scores (N, 4 layouts, 2, 64 objects) and (N,) of the night: P(object at place) (N, 8, 64), P(night) (N,),
+        and the log of the sum over scenes (N,), in which p(text) is not yet divided out.
+        """
+        layout, sky, things = readings.log().split([4, 2, 2 * len(OBJECTS)], 2)
+        # (N, R, layouts, 2, nouns, 8 kinds of one noun)
+        each = (scores[:, None] + things.unflatten(2, (1, 2, len(OBJECTS)))).unflatten(4, (8, 8))
+        nouns = each.logsumexp(5) - math.log(8)
+        sky = sky + torch.stack([torch.zeros_like(dark), dark], 1)[:, None]
+        # (N, R, layouts, 2 skies, noun of first, noun of second)
+        joint = nouns[:, :, :, 0, None, :, None] + nouns[:, :, :, 1, None, None, :] + self.log_nouns
+        joint = joint + layout[:, :, :, None, None, None] + sky[:, :, None, :, None, None]
+        total = joint.flatten(1).logsumexp(1)
+        joint = (joint - total[:, None, None, None, None, None]).exp()
+        by_noun = torch.stack([joint.sum((3, 5)), joint.sum((3, 4))], 3)  # (N, R, layouts, 2, nouns)
+        kinds = torch.where(by_noun[..., None] > 0, (each - nouns[..., None]).exp() / 8, 0.0)
+        weights = (by_noun[..., None] * kinds).sum(1).flatten(3).flatten(1, 2)
+        return weights, joint[:, :, :, 1].sum((1, 2, 3, 4)), total
+
+    def log_prob(self, x, condition=None):
+        """log p(x | text) in nats, x (B, 12, 16, 16) -> (B,) float64: a density, with the jitter."""
+        readings = self.condition(condition)
+        zeros = readings.new_zeros(len(readings), 4, 2, len(OBJECTS))
+        log_text = self._posterior(zeros, zeros[:, 0, 0, 0], readings)[2]
+        return super().log_prob(x, readings) - log_text
