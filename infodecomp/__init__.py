@@ -1,20 +1,27 @@
 """Read what a diffusion model knows, in nats: densities, information and pixel maps from denoising errors."""
 
-from . import channel, denoiser, exact, integrate
+from . import channel, denoiser, exact, flow, integrate, scenes
 from .estimate import Comparison, Estimate, compare, nll, pointwise_information
 from .lights import matched_gap, shuffled_gap
+from .pipeline import load
+from .words import WordMaps, word_maps
 
 __version__ = "0.1.0"
 __all__ = [
     "Comparison",
     "Estimate",
+    "WordMaps",
     "channel",
     "compare",
     "denoiser",
     "exact",
+    "flow",
     "integrate",
+    "load",
     "matched_gap",
     "nll",
     "pointwise_information",
+    "scenes",
     "shuffled_gap",
+    "word_maps",
 ]

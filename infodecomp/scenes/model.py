@@ -30,7 +30,9 @@ def _space():
         for (left, top), share in zip(place, shares, strict=True):
             cut = slice(None), slice(top, top + SPRITE), slice(left, left + SPRITE)
             for k in (0, 1):
-                moments[k][cut] += ((share * things.double() ** (k + 1)).sum(0).permute(2, 0, 1) - ground[cut] ** (k + 1)) / 4
+                moments[k][cut] += (
+                    (share * things.double() ** (k + 1)).sum(0).permute(2, 0, 1) - ground[cut] ** (k + 1)
+                ) / 4
     skies = torch.tensor(np.array([sky(night)[0] for night in (0, 1)])).double().permute(0, 3, 1, 2) / 255
     for k in (0, 1):
         moments[k][:, :SKY] = (skies ** (k + 1)).mean(0)
@@ -47,6 +49,7 @@ class ScenesModel:
     which only sorts the numbers anew: nats per cell of x are nats per 2 × 2 pixels.
     """
 
+    phrases = ("left of", "right of")  # told and dropped as one word
     flow_range = (-14.0, 4.0)  # log-SNRs between which `generate` and `invert` run
 
     def encode(self, images):
@@ -136,7 +139,9 @@ class ExactScenes(ScenesModel, _Exact):
         cuts = [self._cut(place) for places in PLACES.values() for place in places]
         patches = torch.stack([r[cut].flatten(1) for cut in cuts], 1)  # (N, 8, 300)
         scores = self._score(patches @ self.things.T, self.things, scale[..., None], width[..., None])
-        dark = self._score(r[:, :, :SKY].flatten(1) @ self.night.flatten(), self.night.flatten(), scale[:, 0], width[:, 0])
+        dark = self._score(
+            r[:, :, :SKY].flatten(1) @ self.night.flatten(), self.night.flatten(), scale[:, 0], width[:, 0]
+        )
         weights, at_night, log_evidence = self._posterior(scores.unflatten(1, (4, 2)), dark, readings)
         parts = (weights @ self.things).unflatten(2, (3, SPRITE, SPRITE))  # (N, 8, 3, 10, 10)
         r = r.clone()

@@ -1,0 +1,326 @@
+"""How the network was made: `python -m infodecomp.scenes.train --work FOLDER`, on CPU or GPU, seeded, resumable.
+
+Three stages, each skipped when its result lies in FOLDER already:
+    clip       transformers' CLIP, contrastively on pictures and whole captions: the baseline
+    order      its text model goes on against captions with relation, colours or nouns swapped: it can tell order
+    diffusion  diffusers' UNet2DConditionModel on top of that text model, which goes on learning too
+
+The diffusion's target is not the picture but its exact posterior mean, which the world provides: the optimum is the
+same and the noise less. Training runs at a constant rate and falls to zero over the last fifth of --steps, so that a run
+stopped earlier goes on from its last checkpoint under a new --steps. Checkpoints and weights are safetensors.
+"""
+
+import argparse
+import json
+import math
+import time
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch.nn.functional import cross_entropy, normalize, pixel_shuffle
+
+from ..channel import add_noise
+from .grammar import CLASS, sample, scenes
+from .model import ExactScenes
+from .sprites import render
+
+LOW, HIGH = -13.0, 1.0  # log-SNRs the network is trained on: all that texts tell lies between
+WIDTH, TOKENS, STEPS, BATCH = 96, 24, 1000, 64
+BANDS = (-13, -11, -9, -7, -5, -3, -1, 1)
+
+
+# ---- the parts, from their configuration ----
+
+
+def make_tokenizer():
+    """CLIP's tokenizer with a vocabulary in which each word of the world is one token."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+    from transformers import CLIPTokenizer
+
+    special = ["<|startoftext|>", "<|endoftext|>"]
+    pairs = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
+    pairs.pre_tokenizer = pre_tokenizers.Whitespace()
+    trainer = trainers.BpeTrainer(
+        vocab_size=1000, special_tokens=special, end_of_word_suffix="</w>", show_progress=False
+    )
+    pairs.train_from_iterator(CLASS, trainer)
+    parts = json.loads(pairs.to_str())["model"]
+    words = special + [word + "</w>" for word in CLASS]  # the trainer's own numbering differs from run to run
+    numbers = {token: i for i, token in enumerate(dict.fromkeys(words + sorted(parts["vocab"])))}
+    return CLIPTokenizer(vocab=numbers, merges=[tuple(pair) for pair in parts["merges"]], model_max_length=TOKENS)
+
+
+def make_clip(tokenizer):
+    from transformers import CLIPConfig, CLIPModel
+
+    common = {"hidden_size": WIDTH, "intermediate_size": 2 * WIDTH, "num_attention_heads": 4, "projection_dim": 64}
+    text = {"vocab_size": len(tokenizer), "max_position_embeddings": TOKENS, "num_hidden_layers": 2}
+    text |= {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": 1}
+    vision = {"image_size": 32, "patch_size": 4, "num_hidden_layers": 2}
+    return CLIPModel(CLIPConfig(text_config=common | text, vision_config=common | vision, projection_dim=64))
+
+
+def make_unet():
+    from diffusers import UNet2DConditionModel
+
+    return UNet2DConditionModel(
+        sample_size=16,
+        in_channels=12,
+        out_channels=12,
+        block_out_channels=(32, 64, 112),
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        mid_block_type="UNetMidBlock2DCrossAttn",
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        layers_per_block=1,
+        cross_attention_dim=WIDTH,
+        attention_head_dim=4,  # the number of heads
+        norm_num_groups=8,
+        class_embed_type="projection",  # the caption's pooled embedding, beside its tokens
+        projection_class_embeddings_input_dim=WIDTH,
+        resnet_time_scale_shift="scale_shift",
+        use_linear_projection=True,
+    )
+
+
+def make_scheduler():
+    """The noise schedule: log-SNR falls linearly from HIGH to LOW over 1,000 timesteps; the network predicts x0."""
+    from diffusers import DDIMScheduler
+
+    alpha_bar = torch.sigmoid(torch.linspace(HIGH, LOW, STEPS, dtype=torch.float64))
+    kept = alpha_bar / torch.cat([torch.ones(1), alpha_bar[:-1]])
+    return DDIMScheduler(
+        STEPS, trained_betas=(1 - kept).tolist(), prediction_type="sample", clip_sample=False, set_alpha_to_one=False
+    )
+
+
+def timestep(logsnr):
+    """The (fractional) timestep of a log-SNR."""
+    return (HIGH - logsnr) / (HIGH - LOW) * (STEPS - 1)
+
+
+def tokens(tokenizer, texts):
+    return tokenizer(texts, padding="max_length", return_tensors="pt")["input_ids"]
+
+
+# ---- data ----
+
+
+def encode_all(model):
+    """Every scene as x, (28672, 12, 16, 16) float32."""
+    return torch.cat([model.encode([render(s) for s in scenes()[i : i + 4096]]) for i in range(0, len(scenes()), 4096)])
+
+
+class Pairs:
+    """An endless, seeded stream of (numbers of scenes, fragments, captions), in blocks of 8,192."""
+
+    def __init__(self, seed, batch):
+        self.seed, self.batch, self.block = seed, batch, None
+        self.place = {scene: i for i, scene in enumerate(scenes())}
+
+    def __call__(self, step):
+        block, start = divmod(step * self.batch, 8192)
+        if block != self.block:
+            self.block, self.pairs = block, sample(8192, 1 + self.seed + 100_000 * block)
+        cut = slice(start, start + self.batch)
+        chosen = torch.tensor([self.place[s] for s in self.pairs[0][cut]])
+        return chosen, self.pairs[1][cut], self.pairs[2][cut]
+
+
+def swaps(caption):
+    """The caption with one thing swapped: relation, colours, nouns (with their states)."""
+    opposite = {"left": "right", "right": "left", "above": "below", "below": "above"}
+    words = caption.split()
+    (c, d), (i, j) = ([k for k, w in enumerate(words) if CLASS[w] == kind] for kind in ("colour", "noun"))
+    colours = {c: words[d], d: words[c]}
+    one, other = ([w for w in words[end - 2 : end] if CLASS[w] == "state"] for end in (c, d))
+    start = d - len(other)
+    nouns = ["the", *other, words[c], words[j], *words[i + 1 : start], *one, words[d], words[i], *words[j + 1 :]]
+    changed = [opposite.get(w, w) for w in words], [colours.get(k, w) for k, w in enumerate(words)], nouns
+    return [" ".join(text) for text in changed]
+
+
+# ---- stages ----
+
+
+def train_clip(clip, tokenizer, x, args, hard, steps):
+    """Contrastive training on batches of 128; hard: against the swapped captions of each picture as well."""
+    pairs, pictures = Pairs(args.seed + 7 + hard, 128), pixel_shuffle(x, 2)
+    optimizer = torch.optim.AdamW(clip.parameters(), 1e-3, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-3, steps)
+    for step in range(steps):
+        chosen, _, captions = pairs(step)
+        image = normalize(clip.get_image_features(pixel_values=pictures[chosen]).pooler_output, dim=1)
+        texts = captions + [s for c in captions for s in swaps(c)] * hard
+        text = normalize(clip.get_text_features(input_ids=tokens(tokenizer, texts)).pooler_output, dim=1)
+        logits = clip.logit_scale.exp() * image @ text.T
+        target = torch.arange(len(captions))
+        loss = (cross_entropy(logits, target) + cross_entropy(logits[:, : len(captions)].T, target)) / 2
+        if hard:
+            own = torch.cat([target[:, None], len(captions) + 3 * target[:, None] + torch.arange(3)], 1)
+            loss = loss + cross_entropy(logits.gather(1, own), torch.zeros_like(target))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        if step % 100 == 99:
+            print(f"{'order' if hard else 'clip'} {step + 1}/{steps} loss {loss.item():.3f}", flush=True)
+    return clip
+
+
+class Diffusion(torch.nn.Module):
+    """Text model and UNet as one: prediction of x from x_α, log-SNR and token ids."""
+
+    def __init__(self, text, unet):
+        super().__init__()
+        self.text, self.unet = text, unet
+
+    def forward(self, z, logsnr, ids):
+        told = self.text(input_ids=ids)
+        return self.unet(z, timestep(logsnr), told.last_hidden_state, class_labels=told.pooler_output).sample
+
+
+def draw_logsnr(generator):
+    """(BATCH,) stratified, four fifths of them where the words are read off the noisy picture."""
+    places = (torch.arange(BATCH) + torch.rand(BATCH, generator=generator)) / BATCH
+    inner, share = (-10.5, -2.5), 0.8
+    return torch.where(
+        places < share,
+        torch.lerp(*map(torch.tensor, inner), places / share),
+        torch.lerp(torch.tensor(LOW), torch.tensor(HIGH), (places - share) / (1 - share)),
+    )
+
+
+def rate(step, steps, peak):
+    """Learning rate: 300 steps of warm-up, constant, to zero over the last fifth."""
+    return peak * min(1, (step + 1) / 300, (steps - step) / (steps / 5))
+
+
+def save(path, **parts):
+    flat = {f"{name}/{key}": v.detach().cpu().contiguous() for name, part in parts.items() for key, v in part.items()}
+    save_file(flat, path.with_suffix(".new"))
+    path.with_suffix(".new").replace(path)
+
+
+def load(path):
+    parts = {}
+    for key, value in load_file(path).items():
+        name, key = key.split("/", 1)
+        parts.setdefault(name, {})[key] = value
+    return parts
+
+
+@torch.no_grad()
+def excess_by_band(predict, exact, x, texts, seed=0):
+    """½∫E|ε̂ − ε̂*|²dα per band of log-SNR, nats, mean and standard error over pictures; predict(z, logsnr) -> x̂."""
+    found = []
+    for band, (low, high) in enumerate(zip(BANDS[:-1], BANDS[1:], strict=True)):
+        generator = torch.Generator().manual_seed(seed + band)
+        logsnr = low + (high - low) * torch.rand(len(x), generator=generator, dtype=torch.float64)
+        z = add_noise(x, logsnr, torch.randn(x.shape, generator=generator).to(x))
+        error = (predict(z, logsnr.float()) - best(exact, z, logsnr, texts)).double().flatten(1).square().sum(1)
+        nats = (high - low) * logsnr.exp() * error / 2
+        found.append((nats.mean().item(), nats.std().item() / len(x) ** 0.5))
+    return found
+
+
+def best(exact, z, logsnr, texts):
+    """The exact posterior mean of x, like z."""
+    logsnr = logsnr.double()[:, None, None, None]
+    eps = exact(z.double(), logsnr.flatten(), texts)
+    return ((z - torch.sigmoid(-logsnr).sqrt() * eps) / torch.sigmoid(logsnr).sqrt()).to(z.dtype)
+
+
+def train_diffusion(model, tokenizer, x, args, work):
+    device, exact = args.device, ExactScenes()
+    model.to(device)
+    average = {k: v.clone() for k, v in model.state_dict().items()}
+    optimizer = torch.optim.AdamW(model.parameters(), args.rate, weight_decay=0.01)
+    pairs, first, path = Pairs(args.seed, BATCH), 0, work / "checkpoint.safetensors"
+    held = Pairs(args.seed + 50_000, 256)(0)
+    names = [name for name, _ in model.named_parameters()]
+    if path.exists():
+        parts = load(path)
+        model.load_state_dict(parts["model"])
+        average = {k: v.to(device) for k, v in parts["average"].items()}
+        first = int(parts["at"]["step"])
+        optimizer.load_state_dict(_optimizer_state(optimizer, parts, names, first))
+    started = time.time()
+    for step in range(first, args.steps):
+        chosen, texts, _ = pairs(step)
+        generator = torch.Generator().manual_seed(args.seed + step)
+        logsnr = draw_logsnr(generator)
+        z = add_noise(x[chosen], logsnr, torch.randn(BATCH, *x.shape[1:], generator=generator))
+        target = best(exact, z, logsnr, texts).to(device)
+        predicted = model(z.to(device), logsnr.to(device), tokens(tokenizer, texts).to(device))
+        snr = logsnr.exp().to(device)  # the information it costs is snr·error; from −3 on drawing counts less than that
+        loss = (snr / (1 + snr * math.exp(3)) * (predicted - target).square().flatten(1).sum(1)).mean()
+        for group in optimizer.param_groups:
+            group["lr"] = rate(step, args.steps, args.rate)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        keep = min(0.999, (1 + step) / (10 + step))
+        for key, value in model.state_dict().items():
+            average[key].lerp_(value, 1 - keep) if value.is_floating_point() else average[key].copy_(value)
+        if (step + 1) % args.every == 0 or step + 1 == args.steps:
+            now = {k: v.clone() for k, v in model.state_dict().items()}
+            model.load_state_dict(average)
+            line = {"step": step + 1, "seconds": round(time.time() - started)}
+            for name, told in (("caption", held[2]), ("fragment", held[1]), ("nothing", [""] * 256)):
+                ids = tokens(tokenizer, told).to(device)
+                predict = lambda z, a, ids=ids: model(z.to(device), a.to(device), ids).cpu()  # noqa: E731
+                line[name] = [round(nats, 3) for nats, _ in excess_by_band(predict, exact, x[held[0]], told)]
+            model.load_state_dict(now)
+            with (work / "log.jsonl").open("a") as log:
+                print(json.dumps(line), file=log)
+            print(line, flush=True)
+            state = optimizer.state_dict()["state"]
+            moments = {m: {names[i]: s[m] for i, s in state.items()} for m in ("exp_avg", "exp_avg_sq")}
+            save(path, model=now, average=average, at={"step": torch.tensor(step + 1)}, **moments)
+    model.load_state_dict(average)
+    return model
+
+
+def _optimizer_state(optimizer, parts, names, step):
+    state = {
+        i: {"step": torch.tensor(float(step)), **{m: parts[m][name] for m in ("exp_avg", "exp_avg_sq")}}
+        for i, name in enumerate(names)
+    }
+    return optimizer.state_dict() | {"state": state}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--work", type=Path, required=True, help="checkpoints, log and the finished folder go here")
+    parser.add_argument("--steps", type=int, default=15_000, help="of diffusion training, 64 pictures each")
+    parser.add_argument("--clip-steps", type=int, default=600, help="of each contrastive stage, 128 pairs each")
+    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--every", type=int, default=500, help="steps between checkpoints and lines of the log")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    args = parser.parse_args()
+    out = args.work / "scenes-net"
+    out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(args.seed)
+    tokenizer, x = make_tokenizer(), encode_all(ExactScenes())
+    clip = make_clip(tokenizer)
+    for hard in (False, True):
+        path = args.work / ("order.safetensors" if hard else "clip.safetensors")
+        if not path.exists():
+            save(path, clip=train_clip(clip, tokenizer, x, args, hard, args.clip_steps).state_dict())
+        clip.load_state_dict(load(path)["clip"])
+        if not hard:
+            clip.half().save_pretrained(out / "clip")
+            clip.float()
+    model = train_diffusion(Diffusion(clip.text_model, make_unet()), tokenizer, x, args, args.work)
+    model.cpu().half()
+    model.text.save_pretrained(out / "text_encoder")
+    model.unet.save_pretrained(out / "unet")
+    make_scheduler().save_pretrained(out / "scheduler")
+    tokenizer.save_pretrained(out / "tokenizer")
+
+
+if __name__ == "__main__":
+    main()
