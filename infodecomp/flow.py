@@ -1,7 +1,9 @@
 """A denoiser as an invertible map: the probability-flow ODE to noise and back (Song et al. 2021; Karras et al. 2022).
 
-In y = x + sigma·ε, sigma = exp(−α/2), the ODE is dy/dsigma = ε̂, solved by Heun's second-order method, deterministically.
+In y = x + sigma·ε, sigma = exp(−α/2), the ODE is dy/dsigma = ε̂, solved by Heun's method of second order.
 """
+
+from itertools import pairwise
 
 import torch
 
@@ -9,7 +11,7 @@ from .channel import logsnr_to_sigma, sigma_to_logsnr
 
 
 def karras_sigmas(low, high, steps, rho=7.0):
-    """Noise levels of `steps` steps between two log-SNRs, (steps + 1,) float64, falling from exp(−low/2) to exp(−high/2).
+    """Noise levels of `steps` steps between two log-SNRs, (steps + 1,) float64, from exp(−low/2) to exp(−high/2).
 
     Equal steps of sigma^(1/rho) (Karras et al. 2022, Eq. 5). Raises ValueError for steps < 1.
     """
@@ -27,7 +29,7 @@ def _eps_hat(denoiser, y, sigma, condition):
 @torch.no_grad()
 def heun(denoiser, y, condition, sigmas):
     """Carry y (B, *shape) = x + sigma·ε along the flow from sigmas[0] to sigmas[-1], two evaluations a step."""
-    for sigma, following in zip(sigmas[:-1], sigmas[1:], strict=True):
+    for sigma, following in pairwise(sigmas):
         slope = _eps_hat(denoiser, y, sigma, condition)
         ahead = _eps_hat(denoiser, y + (following - sigma) * slope, following, condition)
         y = y + (following - sigma) * (slope + ahead) / 2
@@ -51,6 +53,6 @@ def to_noise(denoiser, x, condition=None, *, steps=100, range=None):
 
 
 def from_noise(denoiser, noise, condition=None, *, steps=100, range=None):
-    """Decode noise (B, *shape) of unit variance to data at sigma's lower end; inverts to_noise up to the solver's error."""
+    """Decode noise (B, *shape) of unit variance to data at sigma's lower end: to_noise inverted, up to the solver's error."""
     sigmas = _sigmas(denoiser, steps, range)
     return heun(denoiser, noise * (1 + sigmas[0] ** 2).sqrt(), condition, sigmas)

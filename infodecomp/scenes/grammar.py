@@ -268,7 +268,7 @@ def nearest(text):
         if possible(text):
             return text
     classes = [CLASS[w] for w in words]
-    fewest, pattern = min((_distance(classes, p)[0], p) for p in patterns())
+    pattern = min(patterns(), key=lambda p: _distance(classes, p)[0])
     said = iter(_distance(classes, pattern)[1])
     filled = [words[i] if i is not None else VOCABULARY[name][0] for name, i in zip(pattern, said, strict=True)]
     return next((t for t in _edits(filled) if possible(t)), "")
@@ -338,16 +338,15 @@ def _say(scene, slot, order, adverb):
 
 
 def captions(scene):
-    """{caption: p(caption | scene)}, most complete last; values sum to 1. The shortest come first, apt adverbs before others."""
+    """Every caption of a scene, a list of str: the shortest first; both orders, and adverbs that fit before others."""
     position(scene)
     found = []
-    for probability, axis, slots in structures():
-        adverbs = [(ADVERBS[scene.far], APT), (ADVERBS[1 - scene.far], 1 - APT)]
-        for adverb, apt in adverbs if ("adverb", None) in slots else [(None, 1.0)]:
+    for _, axis, slots in structures():
+        for fits in (True, False) if ("adverb", None) in slots else (True,):
+            adverb = ADVERBS[scene.far if fits else 1 - scene.far]
             for order in (0, 1) if axis == scene.axis else ():
-                text = " ".join(_say(scene, slot, order, adverb) for slot in slots)
-                found.append((len(slots), text, probability * apt / 2))
-    return {text: probability for _, text, probability in sorted(found, key=lambda f: f[0])}
+                found.append((len(slots), not fits, " ".join(_say(scene, slot, order, adverb) for slot in slots)))
+    return [text for _, _, text in sorted(found, key=lambda f: f[:2])]
 
 
 def sample(count, seed=0):

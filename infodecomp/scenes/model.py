@@ -162,8 +162,9 @@ class ExactScenes(ScenesModel, _Exact):
         return (scale * products - scale**2 * (templates**2).sum(-1) / 2) / width
 
     def _posterior(self, scores, dark, readings):
-        """From scores (N, 4 layouts, 2, 64 objects) and (N,) of the night: P(object at place) (N, 8, 64), P(night) (N,),
-        and the log of the sum over scenes (N,), in which p(text) is not yet divided out.
+        """P(object at place) (N, 8, 64), P(night) (N,) and the log of the sum over scenes (N,), times p(text).
+
+        From scores (N, 4 layouts, 2, 64 objects) and those of the night (N,).
         """
         layout, sky, things = readings.log().split([4, 2, 2 * len(OBJECTS)], 2)
         # (N, R, layouts, 2, nouns, 8 kinds of one noun)

@@ -6,14 +6,15 @@ Three stages, each skipped when its result lies in FOLDER already:
     diffusion  diffusers' UNet2DConditionModel on top of that text model, which goes on learning too
 
 The diffusion's target is not the picture but its exact posterior mean, which the world provides: the optimum is the
-same and the noise less. Training runs at a constant rate and falls to zero over the last fifth of --steps, so that a run
-stopped earlier goes on from its last checkpoint under a new --steps. Checkpoints and weights are safetensors.
+same and the noise less. The learning rate is constant and falls to zero over the last fifth of --steps, so that a run
+that was stopped goes on from its last checkpoint under a new --steps. Checkpoints and weights are safetensors.
 """
 
 import argparse
 import json
 import math
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -214,7 +215,7 @@ def load(path):
 def excess_by_band(predict, exact, x, texts, seed=0):
     """½∫E|ε̂ − ε̂*|²dα per band of log-SNR, nats, mean and standard error over pictures; predict(z, logsnr) -> x̂."""
     found = []
-    for band, (low, high) in enumerate(zip(BANDS[:-1], BANDS[1:], strict=True)):
+    for band, (low, high) in enumerate(pairwise(BANDS)):
         generator = torch.Generator().manual_seed(seed + band)
         logsnr = low + (high - low) * torch.rand(len(x), generator=generator, dtype=torch.float64)
         z = add_noise(x, logsnr, torch.randn(x.shape, generator=generator).to(x))
