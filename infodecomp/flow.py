@@ -53,6 +53,6 @@ def to_noise(denoiser, x, condition=None, *, steps=100, range=None):
 
 
 def from_noise(denoiser, noise, condition=None, *, steps=100, range=None):
-    """Decode noise (B, *shape) of unit variance to data at sigma's lower end: to_noise inverted, up to the solver's error."""
+    """Decode noise (B, *shape) of unit variance to data at sigma's lower end; inverts to_noise, up to the solver."""
     sigmas = _sigmas(denoiser, steps, range)
     return heun(denoiser, noise * (1 + sigmas[0] ** 2).sqrt(), condition, sigmas)

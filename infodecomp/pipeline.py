@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 
 from .channel import alpha_bar_to_logsnr
 from .denoiser import from_eps, from_v, from_x0
-from .integrate import Piecewise
 from .scenes.grammar import CLASS, normalise
-from .scenes.model import ExactScenes, ScenesModel
+from .scenes.model import ExactScenes, ScenesModel, proposal
 
 NETWORK = Path(__file__).parent / "scenes" / "network"
 PREDICTIONS = {"epsilon": from_eps, "sample": from_x0, "v_prediction": from_v}
@@ -40,22 +40,19 @@ class NetworkScenes(ScenesModel):
 
     def __init__(self, folder, device=None, dtype=None):
         from diffusers import DDIMScheduler, UNet2DConditionModel
-        from transformers import CLIPTextModel, CLIPTokenizer
+        from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
         self.folder, self.device, self.dtype = Path(folder), torch.device(device or "cpu"), dtype or torch.float32
         self.tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
-        place = {"torch_dtype": self.dtype, "use_safetensors": True}
-        self.unet = UNet2DConditionModel.from_pretrained(folder / "unet", **place).to(self.device).eval()
-        place = {"dtype": self.dtype, "use_safetensors": True}
-        self.text = CLIPTextModel.from_pretrained(folder / "text_encoder", **place).to(self.device).eval()
+        self.text = CLIPTextModel(CLIPTextConfig.from_pretrained(folder / "text_encoder"))
+        self.unet = UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(folder / "unet"))
+        for part, file in ((self.text, "text_encoder/model"), (self.unet, "unet/diffusion_pytorch_model")):
+            part.load_state_dict(load_file(folder / f"{file}.safetensors"))  # from_pretrained draws progress bars
+            torch.nn.Module.to(part, self.device, self.dtype).eval()  # diffusers' own .to() warns of any dtype
         scheduler = DDIMScheduler.from_pretrained(folder / "scheduler")
         self.schedule = alpha_bar_to_logsnr(scheduler.alphas_cumprod).numpy()[::-1].copy()  # rising, for np.interp
         self.logsnr_range = self.flow_range = float(self.schedule[0]), float(self.schedule[-1])
-        edges = torch.linspace(*self.logsnr_range, 57)
-        middle = (edges[1:] + edges[:-1]) / 2
-        self.proposal = Piecewise(
-            edges, torch.sigmoid(1.5 * (middle + 12.5)) * torch.sigmoid(-1.5 * (middle + 1)) + 0.02
-        )
+        self.proposal = proposal(torch.linspace(*self.logsnr_range, 57))
         self._predict = PREDICTIONS[scheduler.config.prediction_type](self._network)
         self._embed = lru_cache(maxsize=4096)(self._embed)
 

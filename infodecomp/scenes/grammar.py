@@ -55,7 +55,8 @@ class Scene(NamedTuple):
 
 # ---- p(scene): uniform in axis, distance, time, states and colours; nouns differ, and some prefer the night ----
 
-PREFERENCE = torch.tensor([[2 - NIGHT.get(n, 1.0) for n in NOUNS], [NIGHT.get(n, 1.0) for n in NOUNS]]).double()
+LIKES = [NIGHT.get(noun, 1.0) for noun in NOUNS]
+PREFERENCE = torch.tensor([[2 - likes for likes in LIKES], LIKES], dtype=torch.float64)
 
 
 @cache
@@ -201,17 +202,17 @@ class Readings(NamedTuple):
 
 def _reading(axis, order, slots, words):
     """One factorised reading; order 0 if the subject is the scene's first object. Flat (134,)."""
-    layout, sky, things = torch.ones(2, 2), torch.ones(2), torch.ones(2, len(OBJECTS))
+    layout, sky, things = (torch.ones(shape, dtype=torch.float64) for shape in ((2, 2), (2,), (2, len(OBJECTS))))
     if axis is not None:
         layout[1 - axis] = 0
     for (name, k), word in zip(slots, words, strict=True):
         if name == "adverb":
-            layout *= torch.where(torch.tensor([w == word for w in ADVERBS]), APT, 1 - APT)
+            layout *= torch.tensor([APT if w == word else 1 - APT for w in ADVERBS], dtype=torch.float64)
         elif name in ("time", "light"):
             sky[1 - (TIMES + LIGHTS).index(word) % 2] = 0
         elif k in (0, 1):
             things[k ^ order] *= torch.tensor([word in thing for thing in OBJECTS])
-    return torch.cat([layout.flatten(), sky, things.flatten()]).double()
+    return torch.cat([layout.flatten(), sky, things.flatten()])
 
 
 @lru_cache(maxsize=65536)
@@ -226,8 +227,8 @@ def _readings(text):
             flat = _reading(axis, order, slots, words)
             key = tuple(flat.tolist())
             weights[key] = weights.get(key, 0.0) + probability / 2
-    rows = torch.tensor([key for key in weights]).double().reshape(-1, 6 + 2 * len(OBJECTS))
-    rows[:, :4] *= torch.tensor(list(weights.values())).double()[:, None]
+    rows = torch.tensor(list(weights), dtype=torch.float64).reshape(-1, 6 + 2 * len(OBJECTS))
+    rows[:, :4] *= torch.tensor(list(weights.values()), dtype=torch.float64)[:, None]
     return Readings(rows[:, :4].reshape(-1, 2, 2), rows[:, 4:6], rows[:, 6:].reshape(-1, 2, len(OBJECTS)))
 
 

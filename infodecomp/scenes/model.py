@@ -42,6 +42,13 @@ def _space():
 MEAN, SCALE = _space()
 
 
+def proposal(edges):
+    """Where texts tell about pictures, log-SNR −11 to −1, and 1 % of that density elsewhere."""
+    middle = (edges[1:] + edges[:-1]) / 2
+    density = torch.sigmoid(middle + 8) * torch.sigmoid(-1.5 * (middle + 2)) + 0.01
+    return Piecewise(edges, density * edges.diff())
+
+
 class ScenesModel:
     """The model interface around a denoiser of scenes: pictures to x and back, generation, inversion.
 
@@ -68,8 +75,8 @@ class ScenesModel:
         return [Image.fromarray(picture.numpy()) for picture in levels]
 
     def generate(self, captions, seed=0, *, steps=40):
-        """PIL images, one per caption (a str is one): the probability-flow ODE from noise, then the last denoising."""
-        captions = [captions] if isinstance(captions, str) else captions
+        """PIL images, one per caption (a str or None is one): the probability-flow ODE from noise, then a denoising."""
+        captions = [captions or ""] if captions is None or isinstance(captions, str) else captions
         count = condition_length(captions, "captions")
         shape = 12, SIZE // 2, SIZE // 2
         noise = torch.stack([torch.randn(shape, generator=generator(seed, NOISE, i, 0)) for i in range(count)])
@@ -106,11 +113,7 @@ class ExactScenes(ScenesModel, _Exact):
         self.things = torch.stack(things).flatten(1) / 255 / SCALE  # (64, 300), the same at every place
         self.log_nouns = log_prior_nouns().clone()
         self.jitter = JITTER
-        # Information about texts lies between −13 and 1; above it, up to 18, only the jitter is left to be found out.
-        edges = torch.cat([torch.linspace(-16, 2, 73), torch.linspace(3, 20, 18)])
-        middle = (edges[1:] + edges[:-1]) / 2
-        shape = torch.sigmoid(1.5 * (middle + 12.5)) * torch.sigmoid(-1.5 * (middle + 1)) + 0.02
-        self.proposal = Piecewise(edges, shape * edges.diff())
+        self.proposal = proposal(torch.cat([torch.linspace(-16, 2, 73), torch.linspace(3, 20, 18)]))
 
     def condition(self, captions):
         """Readings of captions (None, a str or a list of str) as one tensor (1 or B, readings, 134), encoded once."""
