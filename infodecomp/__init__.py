@@ -1,6 +1,7 @@
 """Read what a diffusion model knows, in nats: densities, information and pixel maps from denoising errors."""
 
 from . import channel, denoiser, exact, flow, integrate, scenes
+from .alternatives import Alternatives, Posterior, posterior
 from .estimate import Comparison, Estimate, compare, nll, pointwise_information
 from .lights import matched_gap, shuffled_gap
 from .pipeline import load
@@ -8,8 +9,10 @@ from .words import WordMaps, word_maps
 
 __version__ = "0.1.0"
 __all__ = [
+    "Alternatives",
     "Comparison",
     "Estimate",
+    "Posterior",
     "WordMaps",
     "channel",
     "compare",
@@ -21,6 +24,7 @@ __all__ = [
     "matched_gap",
     "nll",
     "pointwise_information",
+    "posterior",
     "scenes",
     "shuffled_gap",
     "word_maps",

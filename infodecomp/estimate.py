@@ -226,6 +226,8 @@ def pointwise_information(
     Other arguments, Returns and Raises: as for nll.
     """
     _check_kind(kind)
+    if hasattr(given, "against"):  # Alternatives
+        return given.against(denoiser, x, y, kind, samples, seed, proposal, batch_size)
     options = (samples, seed, proposal, batch_size, tolerance, max_samples)
     return _estimate(denoiser, x, {"y": y, "given": given}, [Quantity(kind, 0, 1)], *options)[0]
 

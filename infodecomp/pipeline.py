@@ -9,7 +9,8 @@ from safetensors.torch import load_file
 
 from .channel import alpha_bar_to_logsnr
 from .denoiser import from_eps, from_v, from_x0
-from .scenes.grammar import CLASS, normalise
+from .scenes.grammar import CLASS
+from .scenes.meaning import normalise
 from .scenes.model import ExactScenes, ScenesModel, proposal
 
 NETWORK = Path(__file__).parent / "scenes" / "network"

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from infodecomp import scenes as sc
-from infodecomp.scenes import grammar
+from infodecomp.scenes import grammar, meaning
 
 SCENES, _, CAPTIONS = sc.sample(40, seed=1)
 SCENE = sc.Scene(0, 1, 1, sc.Thing("owl", "flying", "red"), sc.Thing("fish", "two", "blue"))
@@ -56,7 +56,7 @@ def test_bayes_rule():
     text = "red"
     posterior = sc.posterior(text)
     assert abs(posterior.sum() - 1) < 1e-12
-    evidence = sum(grammar.log_prior().exp() * grammar._log_likelihoods(text)[0].exp())
+    evidence = sum(grammar.log_prior().exp() * meaning.log_likelihoods(text)[0].exp())
     for scene in SCENES[:5]:
         joint = sc.log_likelihood(scene, text) + sc.log_prob(scene)
         assert sc.log_prob(scene, text) == pytest.approx(joint - evidence.log().item(), abs=1e-9)

@@ -10,7 +10,7 @@ from PIL import Image
 import infodecomp as idc
 from infodecomp import scenes as sc
 from infodecomp.integrate import uniform
-from infodecomp.scenes import grammar
+from infodecomp.scenes import grammar, meaning
 from infodecomp.scenes.model import JITTER, MEAN, SCALE
 from infodecomp.words import units
 
@@ -53,14 +53,14 @@ def test_the_space_is_centred_has_unit_variance_and_is_an_isometry():
 def test_it_equals_enumeration(logsnr, texts):
     noise = torch.randn(X.shape, generator=torch.Generator().manual_seed(1))
     z = idc.channel.add_noise(X, logsnr, noise).double()
-    weights = None if texts is None else torch.stack([grammar._log_likelihoods(t)[0].exp() for t in texts])
+    weights = None if texts is None else torch.stack([meaning.log_likelihoods(t)[0].exp() for t in texts])
     if texts is not None:
         z = z.flip(0)  # texts that do not belong to their pictures
     assert torch.allclose(MODEL(z, logsnr, texts), brute_force()(z, logsnr, weights), atol=3e-6)
 
 
 def test_density_equals_enumeration():
-    weights = torch.stack([grammar._log_likelihoods(t)[0].exp() for t in FRAGMENTS])
+    weights = torch.stack([meaning.log_likelihoods(t)[0].exp() for t in FRAGMENTS])
     assert torch.allclose(MODEL.log_prob(X, FRAGMENTS), brute_force().log_prob(X, weights), atol=1e-4)
     assert torch.allclose(MODEL.log_prob(X), brute_force().log_prob(X), atol=1e-4)
     ratios = (MODEL.log_prob(X, FRAGMENTS) - MODEL.log_prob(X)).tolist()

@@ -1,6 +1,7 @@
 """A text-to-image world of 28,672 pictures in which every information is known: grammar, pictures, exact denoiser."""
 
-from .grammar import Scene, Thing, captions, information, log_likelihood, log_prob, nearest, posterior, sample, scenes
+from .grammar import Scene, Thing, captions, sample, scenes
+from .meaning import alternatives, information, log_likelihood, log_prob, nearest, posterior
 from .model import ExactScenes, ScenesModel
 from .sprites import could_differ, mask, render, variations
 
@@ -9,6 +10,7 @@ __all__ = [
     "Scene",
     "ScenesModel",
     "Thing",
+    "alternatives",
     "captions",
     "could_differ",
     "information",

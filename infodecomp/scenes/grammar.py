@@ -8,7 +8,6 @@ caption, the caption less a word or phrase, a bare word, or nothing. A text mean
 
 import math
 from collections import Counter
-from difflib import get_close_matches
 from functools import cache, lru_cache
 from itertools import product
 from typing import NamedTuple
@@ -29,6 +28,7 @@ NOUNS, COLOURS = tuple(STATES), ("red", "blue", "green", "purple")
 OBJECTS = tuple((noun, state, colour) for noun in NOUNS for state in STATES[noun] for colour in COLOURS)
 RELATIONS = {"left of": (0, 0), "right of": (0, 1), "above": (1, 0), "below": (1, 1)}  # axis, subject: first or second
 ADVERBS, TIMES, LIGHTS = ("just", "far"), ("day", "night"), ("sun", "moon")
+PHRASES = ("left of", "right of")  # told and dropped as one word
 FUNCTION = ("the", "of", "by", "under")  # tell nothing when they stand alone
 
 NIGHT = {"owl": 1.6, "cat": 1.2, "bird": 0.4, "flower": 0.8}  # how much a noun prefers the night; by day it is 2 − this
@@ -216,7 +216,7 @@ def _reading(axis, order, slots, words):
 
 
 @lru_cache(maxsize=65536)
-def _readings(text):
+def readings(text):
     words = tuple(text.split())
     ways = patterns().get(tuple(CLASS.get(word) for word in words), {})
     weights = {}
@@ -230,102 +230,6 @@ def _readings(text):
     rows = torch.tensor(list(weights), dtype=torch.float64).reshape(-1, 6 + 2 * len(OBJECTS))
     rows[:, :4] *= torch.tensor(list(weights.values()), dtype=torch.float64)[:, None]
     return Readings(rows[:, :4].reshape(-1, 2, 2), rows[:, 4:6], rows[:, 6:].reshape(-1, 2, len(OBJECTS)))
-
-
-@lru_cache(maxsize=4096)
-def _log_likelihoods(text):
-    """log p(text | scene) of all scenes, and log p(text)."""
-    log_likelihood = _readings(text).likelihood(*indices()).log()
-    return log_likelihood, (log_likelihood + log_prior()).logsumexp(0).item()
-
-
-def normalise(text):
-    """Lower case, single spaces, no full stop at the end. Raises ValueError for what is no str."""
-    if not isinstance(text, str):
-        raise ValueError(f"a text must be a str, got {text!r:.60}")
-    return " ".join(text.lower().replace(",", " ").removesuffix(".").split())
-
-
-def possible(text):
-    """Whether the grammar can make the (normalised) text of some scene."""
-    if tuple(CLASS.get(word) for word in text.split()) not in patterns():
-        return False
-    return _log_likelihoods(text)[1] > -math.inf
-
-
-def read(text):
-    """The Readings of a text. Raises ValueError, with the nearest text that has any, for one outside the grammar."""
-    text = normalise(text)
-    if not possible(text):
-        raise ValueError(f"text must be one the grammar can make; nearest to {text!r:.200} is {nearest(text)!r}")
-    return _readings(text)
-
-
-def nearest(text):
-    """A text of the grammar, by few changes of words from any text; a wording that is there is kept where it can be."""
-    words = [(get_close_matches(w, CLASS, 1, 0.7) or [w])[0] for w in normalise(text).split()]
-    words = [w for w in words if w in CLASS]
-    for text in _edits(words):
-        if possible(text):
-            return text
-    classes = [CLASS[w] for w in words]
-    pattern = min(patterns(), key=lambda p: _distance(classes, p)[0])
-    said = iter(_distance(classes, pattern)[1])
-    filled = [words[i] if i is not None else VOCABULARY[name][0] for name, i in zip(pattern, said, strict=True)]
-    return next((t for t in _edits(filled) if possible(t)), "")
-
-
-def _edits(words):
-    """The words themselves, and with one of them changed for another of its class, left out, or put in."""
-    yield " ".join(words)
-    for i, word in enumerate(words):
-        for other in VOCABULARY[CLASS[word]]:
-            yield " ".join([*words[:i], other, *words[i + 1 :]])
-    for i in range(len(words)):
-        yield " ".join(words[:i] + words[i + 1 :])
-    for i in range(len(words) + 1):
-        for other in CLASS:
-            yield " ".join([*words[:i], other, *words[i:]])
-
-
-def _distance(classes, pattern):
-    """Fewest insertions and deletions between two sequences, and for each place of pattern whose word stands there."""
-    from difflib import SequenceMatcher
-
-    origin = [None] * len(pattern)
-    for i, j, n in SequenceMatcher(None, classes, pattern, autojunk=False).get_matching_blocks():
-        origin[j : j + n] = range(i, i + n)
-    kept = len(pattern) - origin.count(None)
-    return len(classes) + len(pattern) - 2 * kept, origin
-
-
-# ---- what is asked ----
-
-
-def log_prob(scene, text=""):
-    """log p(scene | text) in nats, float; −inf for a text that does not fit. ValueError outside the grammar."""
-    i, text = position(scene), normalise(text)
-    read(text)
-    log_likelihood, log_evidence = _log_likelihoods(text)
-    return (log_likelihood[i] + log_prior()[i]).item() - log_evidence
-
-
-def log_likelihood(scene, text):
-    """log p(text | scene) in nats, float: how likely this scene is described, or cut down, to exactly this text."""
-    read(text)
-    return _log_likelihoods(normalise(text))[0][position(scene)].item()
-
-
-def information(scene, y, given=""):
-    """i(scene; y | given) = log p(scene | y) − log p(scene | given), exact nats. y holds the context, as everywhere."""
-    return log_prob(scene, y) - log_prob(scene, given)
-
-
-def posterior(text=""):
-    """p(scene | text) of all scenes, (number of scenes,) float64."""
-    read(text)
-    log_likelihood, log_evidence = _log_likelihoods(normalise(text))
-    return (log_likelihood + log_prior() - log_evidence).exp()
 
 
 def _say(scene, slot, order, adverb):

@@ -12,7 +12,8 @@ from ..exact import _Exact, _one_row
 from ..flow import from_noise, to_noise
 from ..integrate import Piecewise
 from ..measure import generator
-from .grammar import OBJECTS, Thing, log_prior_nouns, read
+from .grammar import OBJECTS, PHRASES, Thing, log_prior_nouns
+from .meaning import read
 from .sprites import GROUND, PLACES, SIZE, SKY, SPRITE, sky, sprite
 
 JITTER = 0.1  # width of the blur around each picture in units of x, about five of 255 grey levels
@@ -56,7 +57,7 @@ class ScenesModel:
     which only sorts the numbers anew: nats per cell of x are nats per 2 × 2 pixels.
     """
 
-    phrases = ("left of", "right of")  # told and dropped as one word
+    phrases = PHRASES
     flow_range = (-14.0, 4.0)  # log-SNRs between which `generate` and `invert` run
 
     def encode(self, images):

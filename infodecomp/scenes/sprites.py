@@ -7,7 +7,8 @@ In a sprite "#" is the object's colour, "+" and "-" its lighter and darker shade
 import numpy as np
 from PIL import Image
 
-from .grammar import ADVERBS, COLOURS, FUNCTION, NOUNS, RELATIONS, STATES, TIMES, Thing, normalise, position
+from .grammar import ADVERBS, COLOURS, FUNCTION, NOUNS, RELATIONS, STATES, TIMES, Thing, position
+from .meaning import normalise
 
 SIZE, SPRITE, SKY = 32, 10, 6
 GROUND = (226, 213, 184)

@@ -1,0 +1,160 @@
+import math
+
+import pytest
+import torch
+
+import infodecomp as idc
+from infodecomp import scenes as sc
+from infodecomp.exact import GaussianMixture
+from infodecomp.integrate import Logistic, uniform
+from infodecomp.scenes import grammar
+from infodecomp.words import units
+
+MODEL = idc.load("scenes")
+
+
+def normals(*shape, seed=0):
+    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def mixture(components=4, seed=0, rows=200):
+    """A random mixture, x from it, and the one-hot condition of each component."""
+    weights = torch.rand(components, generator=torch.Generator().manual_seed(seed)).double() + 0.2
+    weights, means = weights / weights.sum(), 1.5 * normals(components, 3, seed=seed)
+    k = torch.multinomial(weights, rows, replacement=True, generator=torch.Generator().manual_seed(seed + 1))
+    x = means[k] + 0.7 * normals(rows, 3, seed=seed + 2)
+    return GaussianMixture(weights, means, torch.full((components,), 0.49)), weights, x, k
+
+
+def one_hot(components=4):
+    return [row[None] for row in torch.eye(components, dtype=torch.float64)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_posterior_of_a_mixture(seed):
+    """P(k | x) against Bayes' rule on the true densities; the information obeys its bound and the rule, exactly."""
+    denoiser, weights, x, _ = mixture(seed=seed)
+    found = idc.posterior(denoiser, x, idc.Alternatives(one_hot(), weights), samples=2000)
+    truth = torch.stack([denoiser.log_prob(x, c) for c in one_hot()], 1) + weights.log()
+    truth = truth.log_softmax(1)
+    likely = (truth > -6) & (found.stderr > 1e-9) & (truth < math.log(0.99))
+    z = ((found.log_prob - truth) / found.stderr)[likely]
+    assert len(z) > 150 and abs(z.mean()) < 0.35 and 0.9 < (z.abs() < 3).double().mean()
+    assert (found.information <= -weights.log() + 1e-12).all()
+    assert torch.allclose((weights * found.information.exp()).sum(1), torch.ones(200, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("kind", ["standard", "orthogonal"])
+def test_the_mixture_of_alternatives_is_the_context(kind, monkeypatch):
+    """On an exact denoiser the path's mixture and the prior's own denoiser are one function: same nats, pooled z."""
+    denoiser, weights, x, k = mixture(rows=150)
+    proposal, y = uniform(-7, 5), torch.eye(4, dtype=torch.float64)[k]
+    against = idc.Alternatives(one_hot(), weights)
+    options = {"kind": kind, "proposal": proposal}
+    monkeypatch.setattr("infodecomp.alternatives.STEPS", 100)
+    found = idc.pointwise_information(denoiser, x, y, against, samples=4000, **options)
+    truth = idc.pointwise_information(denoiser, x, y, samples=8000, **options)
+    difference, error = found.nats - truth.nats, (found.stderr**2 + truth.stderr**2).sqrt()
+    assert abs(difference.sum() / error.norm()) < 3.3 and error.norm() / 150 < 0.02
+    assert ((difference / error).abs() < 2).double().mean() > 0.9
+    assert torch.allclose(found.map.sum(1), found.nats)
+
+
+def test_more_steps_bring_the_weights_nearer():
+    """Paths of more steps follow the exact posterior of x_α more closely: the excess falls."""
+    denoiser, weights, x, k = mixture(rows=400)
+    y, proposal = torch.eye(4, dtype=torch.float64)[k], uniform(-7, 5)
+    truth = idc.pointwise_information(denoiser, x, y, samples=4000, proposal=proposal).mean()[0]
+    errors = []
+    for steps in (4, 100):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("infodecomp.alternatives.STEPS", steps)
+            found = idc.pointwise_information(
+                denoiser, x, y, idc.Alternatives(one_hot(), weights), samples=8 * steps, proposal=proposal
+            )
+        errors.append((found.mean()[0] - truth, found.stderr.norm().item() / 400))
+    assert errors[0][0] > 4 * errors[0][1] and abs(errors[1][0]) < errors[0][0] / 3 + 3 * errors[1][1]
+
+
+def rows_of_words(count, seed):
+    """(scene, caption, context, alternatives) for one word each, of all kinds."""
+    rows = []
+    for i, (scene, _, caption) in enumerate(zip(*sc.sample(count, seed=seed), strict=True)):
+        every = [u for u in units(caption, MODEL.phrases) if u[2] not in grammar.FUNCTION]
+        start, stop, _ = every[i % len(every)]
+        split = caption.split()
+        rows.append((scene, caption, " ".join(split[:start] + split[stop:]), sc.alternatives(caption, start)))
+    return rows
+
+
+def test_alternatives_of_the_grammar_make_the_context():
+    """Σ π_a p(scene | a) = p(scene | context), for every kind of word."""
+    for _, caption, context, against in rows_of_words(40, seed=2):
+        mixed = sum(p * sc.posterior(text) for text, p in zip(against.conditions, against.prior, strict=True))
+        assert torch.allclose(mixed, sc.posterior(context), atol=1e-12), caption
+
+
+def test_words_against_alternatives_are_exact():
+    rows = rows_of_words(24, seed=3)
+    x = MODEL.encode([sc.render(row[0]) for row in rows])
+    against = idc.Alternatives.stack([row[3] for row in rows])
+    found = idc.posterior(MODEL, x, against, samples=200)
+    own = [row[3].conditions.index(row[1]) for row in rows]
+    information = found.information[range(24), own]
+    truth = torch.tensor([sc.information(*row[:3]) for row in rows], dtype=torch.float64)
+    error = found.stderr[range(24), own]
+    assert ((information - truth).abs() < 4 * error + 1e-6).all() and error.mean() < 0.05
+
+
+def test_maps_on_scenes():
+    rows = rows_of_words(6, seed=5)
+    x = MODEL.encode([sc.render(row[0]) for row in rows])
+    against = idc.Alternatives.stack([row[3] for row in rows])
+    found = idc.pointwise_information(MODEL, x, [row[1] for row in rows], against, samples=400)
+    exact = idc.pointwise_information(MODEL, x, [r[1] for r in rows], [r[2] for r in rows], samples=400)
+    assert found.map.shape == (6, 16, 16)
+    z = (found.nats - exact.nats) / (found.stderr**2 + exact.stderr**2).sqrt().clamp_min(1e-9)
+    assert (z.abs() < 4).all()
+    for one, other in zip(found.map, exact.map, strict=True):
+        if other.sum() > 0.1:
+            assert torch.corrcoef(torch.stack([one.flatten(), other.flatten()]))[0, 1] > 0.85
+
+
+def test_seed_and_batch_size():
+    denoiser, weights, x, _ = mixture(rows=3)
+    against = idc.Alternatives(one_hot(), weights)
+    options = {"samples": 100, "proposal": Logistic(0, 1.5)}
+    one = idc.pointwise_information(denoiser, x, one_hot()[0], against, **options)
+    other = idc.pointwise_information(denoiser, x, one_hot()[0], against, batch_size=2, **options)
+    first = idc.pointwise_information(denoiser, x[:1], one_hot()[0], against, **options)
+    assert torch.allclose(one.nats, other.nats) and torch.allclose(one.nats[:1], first.nats)
+    again = idc.pointwise_information(denoiser, x, one_hot()[0], against, seed=1, **options)
+    assert not torch.allclose(one.nats, again.nats)
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: idc.Alternatives([]), "conditions must be a list of at least one"),
+        (lambda: idc.Alternatives("red"), "conditions must be a list"),
+        (lambda: idc.Alternatives(["a", "b"], [1.0]), r"prior must be \(2,\)"),
+        (lambda: idc.Alternatives(["a", "b"], [1.0, -1.0]), "prior must be finite weights ≥ 0"),
+        (lambda: sc.alternatives("the red cat left of the blue dog", "the"), "word must stand once"),
+        (lambda: sc.alternatives("the red cat left of the blue dog", "green"), "word must stand once"),
+        (
+            lambda: idc.pointwise_information(
+                MODEL, torch.zeros(1, 12, 16, 16), "red", idc.Alternatives(["red"]), samples=4
+            ),
+            "samples must be an even number ≥ 8",
+        ),
+        (
+            lambda: idc.pointwise_information(
+                MODEL, torch.zeros(2, 12, 16, 16), "red", idc.Alternatives(["red"], torch.ones(3, 1))
+            ),
+            "prior must have 1 or 2 rows",
+        ),
+    ],
+)
+def test_bad_input(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
