@@ -1,6 +1,6 @@
 """Read what a diffusion model knows, in nats: densities, information and pixel maps from denoising errors."""
 
-from . import channel, denoiser, exact, flow, integrate, scenes
+from . import channel, denoiser, exact, flow, integrate, scenes, vocabulary
 from .alternatives import Alternatives, Posterior, posterior
 from .estimate import Comparison, Estimate, compare, nll, pointwise_information
 from .lights import matched_gap, shuffled_gap
@@ -27,5 +27,6 @@ __all__ = [
     "posterior",
     "scenes",
     "shuffled_gap",
+    "vocabulary",
     "word_maps",
 ]

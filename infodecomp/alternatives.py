@@ -98,6 +98,11 @@ class PathProfile(Profile):
 
     paths = 1
 
+    def _replace(self, **values):
+        replaced = super()._replace(**values)
+        replaced.paths = self.paths
+        return replaced
+
     def stderr(self):
         values = (self.integrand * self.weight).unflatten(1, (self.paths, -1)).mean(2)
         return values.std(1) * _widen(self.paths) / math.sqrt(self.paths)

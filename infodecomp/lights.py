@@ -7,7 +7,7 @@ little: both have limited power, and errors of the two denoisers can cancel.
 import torch
 
 from .denoiser import condition_length, take
-from .estimate import _check_proposal, compare
+from .estimate import _check_proposal, compare, pointwise_information
 from .integrate import Piecewise
 
 
@@ -18,6 +18,9 @@ def matched_gap(denoiser, x, y, given=None, **options):
     of different log-SNRs can cancel: its profile shows them apart, a proposal of shorter range sums fewer. Arguments
     and Raises as for infodecomp.pointwise_information (not kind); returns an Estimate, whose map says where.
     """
+    if hasattr(given, "against"):  # Alternatives: both kinds along the same paths
+        kinds = (pointwise_information(denoiser, x, y, given, kind=k, **options) for k in ("standard", "orthogonal"))
+        return next(kinds) - next(kinds)
     both = compare(denoiser, x, [y, given], **options)
     return both.information(0, 1, "standard") - both.information(0, 1, "orthogonal")
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .estimate import Estimate, _estimate
+from .estimate import Estimate, _estimate, pointwise_information
 from .measure import Quantity
 
 
@@ -12,7 +12,8 @@ class WordMaps:
 
     mi: i^o(x; word alone); cmi: i^o(x; word | rest of the caption); mi_standard and cmi_standard: the same as i^s, on
     the same noise. .nats, .stderr, .map and .map_stderr of each as everywhere; resolution: (h, w) of the maps.
-    positions: where in caption.split() each word or phrase begins.
+    positions: where in caption.split() each word or phrase begins. against: None, or i^o and its map with the mixture
+    of the word's alternatives as context, which a weak branch without the word cannot inflate.
     """
 
     image: object
@@ -23,6 +24,7 @@ class WordMaps:
     cmi: list[Estimate]
     mi_standard: list[Estimate]
     cmi_standard: list[Estimate]
+    against: list[Estimate] | None = None
 
     @property
     def resolution(self):
@@ -46,11 +48,15 @@ def units(caption, phrases=()):
     return found
 
 
-def word_maps(model, image, caption, words=None, *, samples=100, seed=0, proposal=None, batch_size=None):
+def word_maps(
+    model, image, caption, words=None, *, alternatives=None, samples=100, seed=0, proposal=None, batch_size=None
+):
     """MI and CMI of words with a picture, in nats and per pixel: 2W + 2 evaluations per sample for W words.
 
     model: from infodecomp.load. image: what model.encode takes. words: None for all; else a list of words and phrases
     (each of its occurrences) or of positions in caption.split(). The context of a word is the caption without it.
+    alternatives: a function of (caption, position) that gives Alternatives, such as infodecomp.scenes.alternatives;
+    then each word is measured against them as well, at one more evaluation per sample and alternative.
     Other arguments as infodecomp.nll. Returns WordMaps. Raises ValueError for a word that is not in the caption.
     """
     if not isinstance(caption, str) or not caption.split():
@@ -69,8 +75,12 @@ def word_maps(model, image, caption, words=None, *, samples=100, seed=0, proposa
     options = (samples, seed, proposal, batch_size, None, samples)
     found = _estimate(model, model.encode(image), encoded, quantities, *options)
     mi, mi_standard, cmi, cmi_standard = (found[k * count : (k + 1) * count] for k in range(4))
-    starts = [start for start, _, _ in chosen]
-    return WordMaps(image, caption, alone, starts, mi, cmi, mi_standard, cmi_standard)
+    starts, against = [start for start, _, _ in chosen], None
+    if alternatives is not None:
+        options = {"samples": samples, "seed": seed, "proposal": proposal, "batch_size": batch_size}
+        places = [alternatives(caption, start) for start in starts]
+        against = [pointwise_information(model, model.encode(image), caption, place, **options) for place in places]
+    return WordMaps(image, caption, alone, starts, mi, cmi, mi_standard, cmi_standard, against)
 
 
 def _find(every, caption, word):

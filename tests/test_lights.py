@@ -59,3 +59,16 @@ def test_a_cap_outside_the_range_is_refused(options):
 def test_shuffling_needs_a_y_for_each_of_several_images(y, x):
     with pytest.raises(ValueError, match="y must have one row for each"):
         idc.shuffled_gap(OPTIMAL, x, y)
+
+
+def test_matched_gap_against_alternatives():
+    """The mixture of alternatives in the context's place: on an exact denoiser the gap is zero on average."""
+    denoiser = idc.exact.GaussianMixture([0.4, 0.6], [[-1.0, 0.5], [1.0, 0]], [0.5, 0.7])
+    generator = torch.Generator().manual_seed(8)
+    k = torch.multinomial(torch.tensor([0.4, 0.6]), 200, replacement=True, generator=generator)
+    noise = torch.randn(200, 2, dtype=torch.float64, generator=generator)
+    x = torch.tensor([[-1.0, 0.5], [1.0, 0]], dtype=torch.float64)[k] + torch.tensor([0.5, 0.7])[k, None].sqrt() * noise
+    each = idc.Alternatives(list(torch.eye(2)[:, None]), [0.4, 0.6])
+    options = {"samples": 1000, "proposal": idc.integrate.uniform(-7, 5)}
+    mean, stderr = idc.matched_gap(denoiser, x, torch.eye(2)[k], each, **options).mean()
+    assert abs(mean) < 3.3 * stderr < 0.2

@@ -76,3 +76,10 @@ def test_chosen_words():
 def test_bad_input(caption, words, message):
     with pytest.raises(ValueError, match=message):
         idc.word_maps(MODEL, IMAGE, caption, words)
+
+
+def test_against_alternatives():
+    some = idc.word_maps(MODEL, IMAGE, CAPTION, ["red", "night"], alternatives=sc.alternatives, samples=200)
+    alone = idc.pointwise_information(MODEL, MODEL.encode(IMAGE), CAPTION, sc.alternatives(CAPTION, 2), samples=200)
+    assert torch.equal(some.against[0].nats, alone.nats) and torch.equal(some.against[0].map, alone.map)
+    assert some.against[1].nats.abs() < 1e-9 and MAPS.against is None  # night beside moon has no alternative

@@ -42,6 +42,8 @@ def rows_of(kind, count, seed=SEED):
     rows, model = [], ExactScenes
     for scene, _, caption in zip(*sample(40 * count, seed), strict=True):
         fitting = [u for u in units(caption, model.phrases) if kind_of(u[2], caption) == kind]
+        if kind != "redundant":  # no word that the others imply
+            fitting = [u for u in fitting if len(alternatives(caption, u[0]).conditions) > 1]
         if fitting and len(rows) < count:
             start, stop, word = fitting[len(rows) % len(fitting)]
             split = caption.split()

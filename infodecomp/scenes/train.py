@@ -13,7 +13,9 @@ that was stopped goes on from its last checkpoint under a new --steps. Checkpoin
 import argparse
 import json
 import math
+import shutil
 import time
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -27,7 +29,7 @@ from .model import ExactScenes
 from .parts import HIGH, LOW, Diffusion, make_clip, make_scheduler, make_tokenizer, make_unet, tokens
 from .sprites import render
 
-BATCH = 64
+BATCH, HELD = 64, 256  # pictures in a step, and those the log is about
 BANDS = (-13, -11, -9, -7, -5, -3, -1)
 
 
@@ -147,77 +149,104 @@ def best(exact, z, logsnr, texts):
     return ((z - torch.sigmoid(-logsnr).sqrt() * eps) / torch.sigmoid(logsnr).sqrt()).to(z.dtype)
 
 
-def train_diffusion(model, tokenizer, x, args, work):
-    device, exact = args.device, ExactScenes()
-    model.to(device)
-    average = {k: v.clone() for k, v in model.state_dict().items()}
-    optimizer = torch.optim.AdamW(model.parameters(), args.rate, weight_decay=0.01)
-    pairs, first, path = Pairs(args.seed, BATCH), 0, work / "checkpoint.safetensors"
-    held = Pairs(args.seed + 50_000, 256)(0)
-    names = [name for name, _ in model.named_parameters()]
-    if path.exists():
-        parts = load(path)
-        model.load_state_dict(parts["model"])
-        average = {k: v.to(device) for k, v in parts["average"].items()}
-        first = int(parts["at"]["step"])
-        optimizer.load_state_dict(_optimizer_state(optimizer, parts, names, first))
-    started = time.time()
-    for step in range(first, args.steps):
-        chosen, texts, _ = pairs(step)
-        generator = torch.Generator().manual_seed(args.seed + step)
-        logsnr = draw_logsnr(generator)
-        z = add_noise(x[chosen], logsnr, torch.randn(BATCH, *x.shape[1:], generator=generator))
-        target = best(exact, z, logsnr, texts).to(device)
-        predicted = model(z.to(device), logsnr.to(device), tokens(tokenizer, texts).to(device))
-        snr = logsnr.exp().to(device)  # the information it costs is snr·error; near −1 drawing counts less than that
-        loss = (snr / (1 + snr * math.exp(2)) * (predicted - target).square().flatten(1).sum(1)).mean()
-        for group in optimizer.param_groups:
-            group["lr"] = rate(step, args.steps, args.rate)
-        optimizer.zero_grad()
+class Run:
+    """The state of the diffusion's training: weights, their moving average, the optimizer, and the step."""
+
+    def __init__(self, model, args):
+        self.model, self.args, self.step = model.to(args.device), args, 0
+        self.path, self.log = args.work / "checkpoint.safetensors", args.work / "log.jsonl"
+        self.average = {k: v.clone() for k, v in model.state_dict().items()}
+        self.optimizer = torch.optim.AdamW(model.parameters(), args.rate, weight_decay=0.01)
+        self.names = [name for name, _ in model.named_parameters()]
+        if self.path.exists():
+            self.resume(load(self.path))
+
+    def resume(self, parts):
+        self.model.load_state_dict(parts["model"])
+        self.average = {k: v.to(self.args.device) for k, v in parts["average"].items()}
+        self.step = int(parts["at"]["step"])
+        at = torch.tensor(float(self.step))
+        moments = [{m: parts[m][name] for m in ("exp_avg", "exp_avg_sq")} for name in self.names]
+        state = {i: {"step": at, **m} for i, m in enumerate(moments)}
+        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": state})
+
+    def checkpoint(self):
+        state = self.optimizer.state_dict()["state"]
+        moments = {m: {self.names[i]: s[m] for i, s in state.items()} for m in ("exp_avg", "exp_avg_sq")}
+        at = {"step": torch.tensor(self.step)}
+        save(self.path, model=self.model.state_dict(), average=self.average, at=at, **moments)
+
+    def update(self, loss):
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate(self.step, self.args.steps, self.args.rate)
+        self.optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        keep = min(0.999, (1 + step) / (10 + step))
-        for key, value in model.state_dict().items():
-            average[key].lerp_(value, 1 - keep) if value.is_floating_point() else average[key].copy_(value)
-        if (step + 1) % args.every == 0 or step + 1 == args.steps:
-            now = {k: v.clone() for k, v in model.state_dict().items()}
-            model.load_state_dict(average)
-            line = {"step": step + 1, "seconds": round(time.time() - started)}
-            for name, told in (("caption", held[2]), ("fragment", held[1]), ("nothing", [""] * 256)):
-                ids = tokens(tokenizer, told).to(device)
-                predict = lambda z, a, ids=ids: model(z.to(device), a.to(device), ids).cpu()  # noqa: E731
-                line[name] = [round(nats, 3) for nats, _ in excess_by_band(predict, exact, x[held[0]], told)]
-            model.load_state_dict(now)
-            with (work / "log.jsonl").open("a") as log:
-                print(json.dumps(line), file=log)
-            print(line, flush=True)
-            state = optimizer.state_dict()["state"]
-            moments = {m: {names[i]: s[m] for i, s in state.items()} for m in ("exp_avg", "exp_avg_sq")}
-            save(path, model=now, average=average, at={"step": torch.tensor(step + 1)}, **moments)
-    model.load_state_dict(average)
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        keep = min(0.999, (1 + self.step) / (10 + self.step))
+        for key, value in self.model.state_dict().items():
+            self.average[key].lerp_(value, 1 - keep) if value.is_floating_point() else self.average[key].copy_(value)
+        self.step += 1
+
+    @contextmanager
+    def averaged(self):
+        """The model with its averaged weights, for a while."""
+        now = {k: v.clone() for k, v in self.model.state_dict().items()}
+        self.model.load_state_dict(self.average)
+        yield self.model
+        self.model.load_state_dict(now)
+
+
+def loss_of(model, tokenizer, exact, x, texts, seed, device):
+    """½·snr·error² of x̂ against the exact posterior mean, which is nats per nat, less where only drawing is left."""
+    generator = torch.Generator().manual_seed(seed)
+    logsnr = draw_logsnr(generator)
+    z = add_noise(x, logsnr, torch.randn(x.shape, generator=generator))
+    target, snr = best(exact, z, logsnr, texts).to(device), logsnr.exp().to(device)
+    predicted = model(z.to(device), logsnr.to(device), tokens(tokenizer, texts).to(device))
+    return (snr / (1 + snr * math.exp(2)) * (predicted - target).square().flatten(1).sum(1)).mean()
+
+
+def train_diffusion(model, tokenizer, x, args):
+    """Train on to args.stop, with a line of the log and a checkpoint every args.every steps; the averaged model."""
+    run, exact, pairs = Run(model, args), ExactScenes(), Pairs(args.seed, BATCH)
+    chosen, *held = Pairs(args.seed + 50_000, HELD)(0)
+    told = {"caption": held[1], "fragment": held[0], "nothing": [""] * HELD}
+    started = time.time()
+    while run.step < args.stop:
+        which, texts, _ = pairs(run.step)
+        run.update(loss_of(model, tokenizer, exact, x[which], texts, args.seed + run.step, args.device))
+        if run.step % args.every and run.step != args.steps:
+            continue
+        line = {"step": run.step, "seconds": round(time.time() - started)}
+        with run.averaged():
+            for name, texts in told.items():
+                ids = tokens(tokenizer, texts).to(args.device)
+
+                def predict(z, logsnr, ids=ids):
+                    return model(z.to(args.device), logsnr.to(args.device), ids).cpu()
+
+                line[name] = [round(nats, 3) for nats, _ in excess_by_band(predict, exact, x[chosen], texts)]
+        with run.log.open("a") as log:
+            print(json.dumps(line), file=log)
+        print(line, flush=True)
+        run.checkpoint()
+    model.load_state_dict(run.average)
     return model
-
-
-def _optimizer_state(optimizer, parts, names, step):
-    state = {
-        i: {"step": torch.tensor(float(step)), **{m: parts[m][name] for m in ("exp_avg", "exp_avg_sq")}}
-        for i, name in enumerate(names)
-    }
-    return optimizer.state_dict() | {"state": state}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", type=Path, required=True, help="checkpoints, log and the finished folder go here")
     parser.add_argument("--steps", type=int, default=15_000, help="of diffusion training, 64 pictures each")
+    parser.add_argument("--stop", type=int, help="leave off after this many steps, at a checkpoint, to go on later")
     parser.add_argument("--clip-steps", type=int, default=600, help="of each contrastive stage, 128 pairs each")
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--every", type=int, default=500, help="steps between checkpoints and lines of the log")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args = parser.parse_args()
-    out = args.work / "scenes-net"
+    args.stop, out = args.stop or args.steps, args.work / "scenes-net"
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(args.seed)
     tokenizer, x = make_tokenizer(), encode_all(ExactScenes())
@@ -230,12 +259,16 @@ def main():
         if not hard:
             clip.half().save_pretrained(out / "clip")
             clip.float()
-    model = train_diffusion(Diffusion(clip.text_model, make_unet()), tokenizer, x, args, args.work)
+    model = train_diffusion(Diffusion(clip.text_model, make_unet()), tokenizer, x, args)
     model.cpu().half()
     model.text.save_pretrained(out / "text_encoder")
     model.unet.save_pretrained(out / "unet")
     make_scheduler().save_pretrained(out / "scheduler")
     tokenizer.save_pretrained(out / "tokenizer")
+    shutil.copy(args.work / "log.jsonl", out)
+    command = f"python -m infodecomp.scenes.train --work FOLDER --steps {args.steps} --seed {args.seed}"
+    about = {"command": command, "steps": args.steps, "seed": args.seed, "batch": BATCH, "text": f"{args.steps} steps."}
+    (out / "training.json").write_text(json.dumps(about, indent=1) + "\n")
 
 
 if __name__ == "__main__":
