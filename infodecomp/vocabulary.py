@@ -42,7 +42,7 @@ def from_language_model(caption, word, model, tokenizer, *, count=20):
     """The likeliest words in a word's place by a masked language model, with its probabilities as prior.
 
     model, tokenizer: transformers' AutoModelForMaskedLM and its tokenizer. The `count` likeliest whole words and the
-    word itself, which must be one token (ValueError); their probabilities are normalised among them. Returns Alternatives.
+    word itself, which must be one token (ValueError); probabilities are normalised among them. Returns Alternatives.
     """
     (start, stop), words = _place(caption, word), caption.split()
     own = tokenizer.encode(word, add_special_tokens=False)
