@@ -222,7 +222,8 @@ def pointwise_information(
 
     y is everything the first one gets, context included: i(word | rest) is y = whole caption, given = the caption
     without the word. given: a condition, or Alternatives, whose mixture then is the context (samples make paths).
-    kind "standard": i^s, unbiased for log p(x|y) − log p(x|given), may be negative. "orthogonal": i^o ≥ 0, the same on average over y that belong to x, with less noise; no score for a y that does not fit.
+    kind "standard": i^s, unbiased for log p(x|y) − log p(x|given), may be negative. "orthogonal": i^o ≥ 0,
+    the same on average over y that belong to x, with less noise; no score for a y that does not fit.
     Other arguments, Returns and Raises: as for nll.
     """
     _check_kind(kind)

@@ -1,5 +1,4 @@
 import math
-import time
 from functools import cache
 
 import numpy as np
@@ -124,12 +123,6 @@ def test_inversion_returns():
     noise = MODEL.invert(X[:3], CAPTIONS[:3], steps=60)
     back = idc.flow.from_noise(MODEL, noise, CAPTIONS[:3], steps=60)
     assert (back - X[:3]).abs().max() < 1e-3
-
-
-def test_loading_takes_less_than_a_second():
-    started = time.perf_counter()
-    idc.load("scenes")(X[:1], -5.0)
-    assert time.perf_counter() - started < 1
 
 
 @pytest.mark.parametrize(
