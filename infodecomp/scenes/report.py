@@ -15,11 +15,11 @@ import torch
 
 from ..alternatives import Alternatives, posterior
 from ..estimate import compare, pointwise_information
-from ..pipeline import load
 from ..words import units
 from .grammar import CLASS, FUNCTION, sample, scenes
 from .meaning import alternatives, information, log_prob
 from .model import ExactScenes
+from .net import NetworkScenes
 from .sprites import render
 from .train import BANDS, best, excess_by_band, swaps, tokens
 
@@ -202,7 +202,7 @@ def main():
     parser.add_argument("--samples", type=int, default=100)
     parser.add_argument("--maps", type=int, default=16, help="pictures whose maps are compared, per kind of word")
     args = parser.parse_args()
-    model, exact = load(args.folder), ExactScenes()
+    model, exact = NetworkScenes(args.folder), ExactScenes()
     files = sorted(args.folder.rglob("*.safetensors"))
     record = {
         "settings": {"seed": SEED, "count": args.count, "samples": args.samples, "maps": args.maps},

@@ -1,0 +1,75 @@
+"""The trained network of the world as a model: UNet, text encoder, tokenizer and noise schedule from one folder."""
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+from ..channel import alpha_bar_to_logsnr
+from ..denoiser import from_eps, from_v, from_x0
+from .grammar import CLASS
+from .meaning import normalise
+from .model import ScenesModel, proposal
+
+NETWORK = Path(__file__).parent / "network"
+PREDICTIONS = {"epsilon": from_eps, "sample": from_x0, "v_prediction": from_v}
+
+
+class NetworkScenes(ScenesModel):
+    """The trained network of the embedded world, read from a diffusers folder (safetensors).
+
+    Valid on the log-SNRs of its noise schedule; between trained timesteps it gets the fractional one. It takes every
+    sentence of the world's words, sense or nonsense.
+    """
+
+    def __init__(self, folder, device=None, dtype=None):
+        from diffusers import DDIMScheduler, UNet2DConditionModel
+        from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+        self.folder, self.device, self.dtype = Path(folder), torch.device(device or "cpu"), dtype or torch.float32
+        self.tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
+        self.text = CLIPTextModel(CLIPTextConfig.from_pretrained(folder / "text_encoder"))
+        self.unet = UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(folder / "unet"))
+        for part, file in ((self.text, "text_encoder/model"), (self.unet, "unet/diffusion_pytorch_model")):
+            part.load_state_dict(load_file(folder / f"{file}.safetensors"))  # from_pretrained draws progress bars
+            torch.nn.Module.to(part, self.device, self.dtype).eval()  # diffusers' own .to() warns of any dtype
+        scheduler = DDIMScheduler.from_pretrained(folder / "scheduler")
+        self.schedule = alpha_bar_to_logsnr(scheduler.alphas_cumprod).numpy()[::-1].copy()  # rising, for np.interp
+        self.logsnr_range = self.flow_range = float(self.schedule[0]), float(self.schedule[-1])
+        self.proposal = proposal(torch.linspace(*self.logsnr_range, 57))
+        self._predict = PREDICTIONS[scheduler.config.prediction_type](self._network)
+        self._embed = lru_cache(maxsize=4096)(self._embed)
+
+    @torch.no_grad()
+    def _embed(self, text):
+        """Token embeddings (T, D) and pooled embedding (D,) of one text."""
+        text = normalise(text)
+        unknown = [word for word in text.split() if word not in CLASS]
+        longest = self.tokenizer.model_max_length - 2
+        if unknown or len(text.split()) > longest:
+            raise ValueError(f"a caption must be at most {longest} words of the world's vocabulary, got {text!r:.200}")
+        ids = self.tokenizer(text, padding="max_length", return_tensors="pt")["input_ids"]
+        told = self.text(input_ids=ids.to(self.device))
+        return told.last_hidden_state[0], told.pooler_output[0]
+
+    def condition(self, captions):
+        """Embeddings of captions (None, a str or a list of str): tokens (1 or B, T, D) and pooled (1 or B, D)."""
+        if isinstance(captions, tuple):
+            return captions
+        texts = [captions] if captions is None or isinstance(captions, str) else list(captions)
+        tokens, pooled = zip(*(self._embed(text or "") for text in texts), strict=True)
+        return torch.stack(tokens), torch.stack(pooled)
+
+    def _network(self, z, logsnr, condition):
+        tokens, pooled = (part.expand(len(z), *part.shape[1:]) for part in self.condition(condition))
+        rising = np.interp(logsnr.double().cpu().numpy(), self.schedule, np.arange(len(self.schedule)))
+        times = torch.tensor(len(self.schedule) - 1 - rising, dtype=torch.float32, device=z.device)
+        out = self.unet(z.to(self.dtype), times, tokens, class_labels=pooled).sample
+        return out.to(z.dtype)
+
+    @torch.no_grad()
+    def __call__(self, z, logsnr, condition=None):
+        """eps_hat like z (N, 12, 16, 16); see infodecomp.denoiser."""
+        return self._predict(z, logsnr, condition)
