@@ -1,10 +1,10 @@
 """The context as a mixture of whole captions: information that a weak branch without the word cannot inflate.
 
-A word's place has alternatives a with prior π_a. Instead of the denoiser that was given an incomplete caption,
-    ε̂_A(x_α) = Σ_a w_a(x_α) ε̂(x_α | a),   w_a(x_α) = P(a | x_α),
-which is the same function if the denoiser is exact. The weights follow from the denoisers alone, along one path of the
-channel Y_γ = γx + W_γ with Brownian W, γ = e^α, x_α = Y_γ / sqrt(γ + γ²):  d log w_a = x̂_a·dY − ½|x̂_a|²dγ, normalised
-(Duncan 1970; Kailath 1971). A path has as many steps as it has draws; its error falls with their distance.
+A word's place has alternatives a with prior π_a. Instead of the denoiser that was given an incomplete caption, the
+context's denoiser is the mixture ε̂_A(x_α) = Σ_a w_a(x_α) ε̂(x_α | a) with the posterior w_a(x_α) = P(a | x_α), which is
+the same function if the denoiser is exact. The weights follow from the denoisers alone, along one path of the channel
+Y_γ = γx + W_γ with Brownian W, γ = e^α, x_α = Y_γ / sqrt(γ + γ²): d log w_a = x̂_a·dY − ½|x̂_a|²dγ, normalised (Duncan
+1970; Kailath 1971). A path has as many steps as it has draws; its error falls with their distance.
 """
 
 import math
@@ -20,17 +20,17 @@ from .estimate import Estimate, Profile, _check_proposal, _check_x, _estimate, _
 from .measure import Quantity, draw_logsnr, evaluate, generator
 
 PATHS = 4  # stream of random numbers
-STEPS = 25  # of a path, where samples allow it
 
 
 class Alternatives:
     """K conditions that could stand in one place, and their prior: accepted as `given`.
 
     conditions: a list of K conditions, each as everywhere (a str for every row, or one per row). prior: (K,) or (B, K)
-    weights ≥ 0, normalised here; None: uniform. Raises ValueError for no condition, or for a prior that is none.
+    weights ≥ 0, normalised here; None: uniform. steps: of a path, in the draws of a map (more samples make more paths,
+    more steps follow the exact weights more closely). Raises ValueError for no condition, or for a prior that is none.
     """
 
-    def __init__(self, conditions, prior=None):
+    def __init__(self, conditions, prior=None, *, steps=25):
         if not isinstance(conditions, list) or not conditions:
             raise ValueError(f"conditions must be a list of at least one condition, got {conditions!r:.60}")
         prior = torch.ones(len(conditions)) if prior is None else torch.as_tensor(prior)
@@ -40,17 +40,18 @@ class Alternatives:
         if not bool((self.prior >= 0).all() and self.prior.isfinite().all() and (self.prior.sum(-1) > 0).all()):
             raise ValueError("prior must be finite weights ≥ 0, not all zero in a row")
         self.prior = self.prior / self.prior.sum(-1, keepdim=True)
-        self.conditions = conditions
+        _whole("steps", steps, 1)
+        self.conditions, self.steps = conditions, steps
 
     @classmethod
-    def stack(cls, rows):
+    def stack(cls, rows, **options):
         """One Alternatives for B images from B of one row each, whose numbers of conditions may differ."""
         most = max(len(row.conditions) for row in rows)
         places = [[row.conditions[min(k, len(row.conditions) - 1)] for row in rows] for k in range(most)]
         prior = torch.zeros(len(rows), most, dtype=torch.float64)
         for i, row in enumerate(rows):
             prior[i, : len(row.conditions)] = row.prior
-        return cls(places, prior)
+        return cls(places, prior, **options)
 
     def against(self, *arguments):
         """What pointwise_information does with `given` an Alternatives."""
@@ -71,15 +72,16 @@ class Posterior:
     @property
     def information(self):
         """i_A(x; a | c) = log P(a | x) − log π_a, (B, K) nats: at most −log π_a, −∞ towards what does not fit."""
-        return self.log_prob - self.prior.log()
+        possible = self.prior > 0
+        return torch.where(possible, self.log_prob - self.prior.log(), -math.inf)
 
 
 def posterior(denoiser, x, alternatives, *, samples=100, seed=0, proposal=None, batch_size=None):
     """Bayes' rule over alternatives, from K evaluations per sample: P(a | x) = π_a p(x|a) / Σ π_b p(x|b).
 
     Every term comes from a branch that is told a whole condition. Its information is i_A(x; a | c) =
-    log p(x|a) − log Σ_b π_b p(x|b). The logarithm of a sum of estimates is biased where several alternatives remain
-    likely and their standard error is large. Arguments and Raises as for infodecomp.nll. Returns a Posterior.
+    log p(x|a) − log Σ_b π_b p(x|b). Noise of the estimates and errors of the denoiser lower the information of the true
+    alternative on average; they can't raise it. Arguments and Raises as for infodecomp.nll. Returns a Posterior.
     """
     count, x = len(alternatives.conditions), _check_x(x)
     conditions = {f"conditions[{k}]": c for k, c in enumerate(alternatives.conditions)}
@@ -126,7 +128,7 @@ def information_against(alternatives, denoiser, x, y, kind, samples, seed, propo
     if alternatives.prior.ndim == 2 and len(alternatives.prior) not in (1, len(x)):
         raise ValueError(f"prior must have 1 or {len(x)} rows, as x has, got {len(alternatives.prior)}")
     proposal = _check_proposal(proposal, denoiser)
-    paths = max(4, samples // STEPS)
+    paths = max(4, samples // alternatives.steps)
     steps = samples // paths
     found = _walk(denoiser, x, y, alternatives, kind, paths, steps, seed, proposal, batch_size)
     logsnr, weight, integrand, total, square = found

@@ -45,13 +45,12 @@ def test_posterior_of_a_mixture(seed):
 
 
 @pytest.mark.parametrize("kind", ["standard", "orthogonal"])
-def test_the_mixture_of_alternatives_is_the_context(kind, monkeypatch):
+def test_the_mixture_of_alternatives_is_the_context(kind):
     """On an exact denoiser the path's mixture and the prior's own denoiser are one function: same nats, pooled z."""
     denoiser, weights, x, k = mixture(rows=150)
     proposal, y = uniform(-7, 5), torch.eye(4, dtype=torch.float64)[k]
-    against = idc.Alternatives(one_hot(), weights)
+    against = idc.Alternatives(one_hot(), weights, steps=100)
     options = {"kind": kind, "proposal": proposal}
-    monkeypatch.setattr("infodecomp.alternatives.STEPS", 100)
     found = idc.pointwise_information(denoiser, x, y, against, samples=4000, **options)
     truth = idc.pointwise_information(denoiser, x, y, samples=8000, **options)
     difference, error = found.nats - truth.nats, (found.stderr**2 + truth.stderr**2).sqrt()
@@ -67,11 +66,8 @@ def test_more_steps_bring_the_weights_nearer():
     truth = idc.pointwise_information(denoiser, x, y, samples=4000, proposal=proposal).mean()[0]
     errors = []
     for steps in (4, 100):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("infodecomp.alternatives.STEPS", steps)
-            found = idc.pointwise_information(
-                denoiser, x, y, idc.Alternatives(one_hot(), weights), samples=8 * steps, proposal=proposal
-            )
+        against = idc.Alternatives(one_hot(), weights, steps=steps)
+        found = idc.pointwise_information(denoiser, x, y, against, samples=8 * steps, proposal=proposal)
         errors.append((found.mean()[0] - truth, found.stderr.norm().item() / 400))
     assert errors[0][0] > 4 * errors[0][1] and abs(errors[1][0]) < errors[0][0] / 3 + 3 * errors[1][1]
 
