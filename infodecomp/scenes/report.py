@@ -145,6 +145,11 @@ def measure_swaps(model, count, samples):
 def card(record):
     """README.md of the folder: the model card, all of whose numbers come from the record."""
     pm = "{0[0]:.2f} ± {0[1]:.2f}".format
+    lacking = [
+        f"{kind} ({w['alternatives'][0]:.2f} of {w['truth'][0]:.2f} nats)"
+        for kind, w in record["words"].items()
+        if w["truth"][0] - w["alternatives"][0] > 2 * math.hypot(w["alternatives"][1], w["truth"][1]) + 0.01
+    ]
     lines = [
         "# scenes-net",
         "",
@@ -172,7 +177,7 @@ def card(record):
         "| word | truth | own | alternatives | maps, own | maps, alternatives |",
         "|---|---|---|---|---|---|",
         *[
-            f"| {kind} | {w['truth'][0]:.2f} | {pm(w['own'])} | {pm(w['alternatives'])} | "
+            f"| {kind} | {abs(w['truth'][0]):.2f} | {pm(w['own'])} | {pm(w['alternatives'])} | "
             + " | ".join(pm(w[m]) if m in w else "–" for m in ("map_own", "map_alternatives"))
             + " |"
             for kind, w in record["words"].items()
@@ -188,6 +193,9 @@ def card(record):
         "",
         f"Of {record['pictures']['count']} generated pictures {100 * record['pictures']['fit'][0]:.0f} %"
         f" ± {100 * record['pictures']['fit'][1]:.0f} % fit their caption in every word, at the nearest scene.",
+        "",
+        f"Against alternatives it knows less than there is to know of: {', '.join(lacking) or 'nothing'}.",
+        "Its own CMI pays most words too much: the branch without the word is the weaker one (chapters 11 and 12).",
         "",
     ]
     return "\n".join(lines)

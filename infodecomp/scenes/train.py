@@ -164,9 +164,8 @@ class Run:
         self.model.load_state_dict(parts["model"])
         self.average = {k: v.to(self.args.device) for k, v in parts["average"].items()}
         self.step = int(parts["at"]["step"])
-        at = torch.tensor(float(self.step))
         moments = [{m: parts[m][name] for m in ("exp_avg", "exp_avg_sq")} for name in self.names]
-        state = {i: {"step": at, **m} for i, m in enumerate(moments)}
+        state = {i: {"step": torch.tensor(float(self.step)), **m} for i, m in enumerate(moments)}  # each its own
         self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": state})
 
     def checkpoint(self):
