@@ -29,3 +29,15 @@ def photograph(name="astronaut", size=None):
     top, left = ((n - side) // 2 for n in image.shape[-2:])
     square = image[..., top : top + side, left : left + side]
     return torch.nn.functional.interpolate(square, (size, size), mode="bilinear", antialias=True)
+
+
+def drawn(fit, count, seed=0):
+    """Points (count, d) float64 from a mixture that scikit-learn has fitted with full covariances.
+
+    Unlike its own `sample`, through a Cholesky factor: a seed gives the same numbers whatever the BLAS.
+    """
+    weights, means, covs = (torch.tensor(v).double() for v in (fit.weights_, fit.means_, fit.covariances_))
+    generator = torch.Generator().manual_seed(seed)
+    which = weights.multinomial(count, replacement=True, generator=generator)
+    noise = torch.randn(count, means.shape[1], 1, dtype=torch.float64, generator=generator)
+    return means[which] + (torch.linalg.cholesky(covs)[which] @ noise)[..., 0]
