@@ -157,6 +157,8 @@ def _walk(denoiser, x, y, alternatives, kind, paths, steps, seed, proposal, batc
     drawn = [[t.unflatten(1, (steps, 2))[:, :, 0] for t in draw_logsnr(proposal, seed, PATHS + p, range(count), steps)]
              for p in range(paths)]  # fmt: skip
     logsnr, weight = (torch.stack(part, 1).to(x.device) for part in zip(*drawn, strict=True))  # (B, paths, steps)
+    logsnr, order = logsnr.sort(2)  # a path runs upwards, also where draws are not stratified
+    weight = weight.gather(2, order)
     rows = torch.arange(count, device=x.device).repeat_interleave(paths)
     randoms = [generator(seed, PATHS, i, p) for i in range(count) for p in range(paths)]
     clean, at_once = x[rows], batch_size or max(2, min(4096, 2**20 // x[0].numel()))

@@ -126,6 +126,9 @@ def test_seed_and_batch_size():
     assert torch.allclose(one.nats, other.nats) and torch.allclose(one.nats[:1], first.nats)
     again = idc.pointwise_information(denoiser, x, one_hot()[0], against, seed=1, **options)
     assert not torch.allclose(one.nats, again.nats)
+    options["proposal"] = Logistic(0, 1.5, stratified=False)
+    loose = idc.pointwise_information(denoiser, x, one_hot()[0], against, **options | {"samples": 2000})
+    assert ((loose.nats - one.nats).abs() < 4 * (loose.stderr**2 + one.stderr**2).sqrt()).all()
 
 
 @pytest.mark.parametrize(
