@@ -215,8 +215,9 @@ def _reading(axis, order, slots, words):
     return torch.cat([layout.flatten(), sky, things.flatten()])
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def readings(text):
+    """The Readings of a normalised text, alike ones added up; none (R = 0) if its words have no pattern."""
     words = tuple(text.split())
     ways = patterns().get(tuple(CLASS.get(word) for word in words), {})
     weights = {}

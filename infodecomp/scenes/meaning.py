@@ -21,7 +21,7 @@ from .grammar import (
 )
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)  # a quarter of a megabyte each
 def log_likelihoods(text):
     """log p(text | scene) of all scenes, and log p(text)."""
     log_likelihood = readings(text).likelihood(*indices()).log()
