@@ -12,6 +12,7 @@ __all__ = [
     "Alternatives",
     "Comparison",
     "Estimate",
+    "HeatMaps",
     "Posterior",
     "WordMaps",
     "channel",
@@ -30,3 +31,11 @@ __all__ = [
     "vocabulary",
     "word_maps",
 ]
+
+
+def __getattr__(name):
+    if name == "HeatMaps":  # on first use: the widget's libraries take as long to import as all the rest
+        from .widget import HeatMaps
+
+        return HeatMaps
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,9 +1,7 @@
 """The built site asks the network for nothing, its links lead somewhere, it fits a desktop and a phone."""
 
 import json
-import os
 import re
-import shutil
 from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -15,7 +13,6 @@ SITE = Path(__file__).parents[2] / "_build" / "html"
 REDIRECTS_AND_TOOLS = {"index.html", "search.html", "genindex.html", "prf-prf.html", "py-modindex.html"}
 PAGES = sorted(p for p in SITE.rglob("*.html") if "_static" not in p.parts)
 CHAPTERS = [p for p in PAGES if p.name not in REDIRECTS_AND_TOOLS]
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FETCHED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src", "embed": "src"}
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 
@@ -101,27 +98,6 @@ def test_chapter_offers_colab_and_download(page):
 
 
 # ---- in a browser, without network ----
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine")
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    flags = "headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking"
-    for flag in f"{flags} disable-component-update disable-sync disable-dev-shm-usage hide-scrollbars".split():
-        options.add_argument(f"--{flag}")
-    options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND")
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = shutil.which("chromedriver") or os.environ.get("CHROMEWEBDRIVER", "") + "/chromedriver"
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    browser.set_script_timeout(20)
-    yield browser
-    browser.quit()
 
 
 def open_page(browser, page, size):

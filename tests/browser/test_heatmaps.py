@@ -1,0 +1,277 @@
+"""The heat maps in Chromium, from a file, without network: each control by mouse and keyboard beside Python’s values."""
+
+import base64
+import io
+import itertools
+from pathlib import Path
+
+import axe_core_python
+import matplotlib
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from selenium.webdriver import ActionChains, Keys
+from selenium.webdriver.common.by import By
+from torch.nn.functional import interpolate
+
+import infodecomp as idc
+from infodecomp.scenes.grammar import FUNCTION
+from infodecomp.words import units
+
+AXE = Path(axe_core_python.__file__).parent / "axe.min.js"
+CAPTION = 'a red owl above <b onclick="boom()">one</b> red קקדו 🦜'
+WORDS = ["red", "owl", "<b", "red (2)", "קקדו"]
+H, W, K = 12, 16, 20  # 320 pixels wide
+PAGE = '<!doctype html><html lang="en"><meta charset="utf-8"><title>t</title><main><h1>t</h1>{}</main>'
+
+
+class Truth:
+    """The widget's state and what its canvas should show, computed here."""
+
+    def __init__(self):
+        random = torch.Generator().manual_seed(0)
+        picture = torch.randint(0, 256, (3 * H, 3 * W, 3), generator=random, dtype=torch.uint8)
+        self.picture = Image.fromarray(picture.numpy())
+        x = torch.rand(1, 3, H, W, generator=random) - 0.5
+        signs = [
+            idc.pointwise_information(
+                lambda z, logsnr, c: z * (0.5 if c is None else c), x, torch.tensor([[[[s]]]]), kind=k, samples=20
+            )
+            for s in (0.45, 0.4, 0.6, 0.55, 0.3)
+            for k in ("orthogonal", "standard")
+        ]
+        self.maps = {
+            "iᵒ": dict(zip(WORDS, signs[::2], strict=True)),
+            "iˢ": dict(zip(WORDS, signs[1::2], strict=True)),
+        }
+        attention = {w: torch.rand(H, W, generator=random) for w in WORDS[:-1]}  # the last word has none
+        exact = {"iᵒ": dict(zip(WORDS, signs[2::2], strict=False))}
+        self.widget = idc.HeatMaps(self.picture, self.maps, CAPTION, exact=exact, attention=attention)
+
+    def colours(self, word, kind, *, shared=True, smooth=False, hide=False):
+        """What an opaque map should show, (H·K, W·K, 3), rounded down and up; where it is shown, and where hidden."""
+        layer = self.widget._maps[kind].get(word)
+        low, high = self.widget.scale(kind, None if shared else word)
+        value = torch.tensor(layer["map"])[None, None]
+        if smooth:
+            value = interpolate(value, scale_factor=K, mode="bilinear", align_corners=False)
+        else:
+            value = value.repeat_interleave(K, 2).repeat_interleave(K, 3)
+        table = matplotlib.colormaps["viridis" if low == 0 else "PuOr_r"]
+        index = ((value[0, 0] - low) / (high - low) * 255).numpy()
+        beyond = np.abs(layer["map"]) - 2 * layer["error"] if hide else np.full((H, W), np.inf)
+        beyond = beyond.repeat(K, 0).repeat(K, 1)
+        limit = (high - low) / 1000  # nearer to the threshold, twelve bits do not tell
+        cover, hidden = beyond > limit, beyond < -limit
+        near = [(table(np.clip(np.floor(index + d), 0, 255).astype(int))[..., :3] * 255).round() for d in (0.46, 0.54)]
+        return near, cover, hidden
+
+
+@pytest.fixture(scope="module")
+def truth():
+    return Truth()
+
+
+@pytest.fixture
+def page(browser, truth, tmp_path):
+    file = tmp_path / "page.html"
+    file.write_text(PAGE.format(truth.widget.html()), encoding="utf-8")
+    browser.get_log("browser")
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 1000, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    )
+    browser.get(file.as_uri())
+    painted(browser)
+    yield browser
+    assert browser.get_log("browser") == []
+
+
+def painted(browser):
+    browser.execute_async_script("requestAnimationFrame(() => setTimeout(arguments[0], 30))")
+
+
+def canvas(browser):
+    url = browser.execute_script("return document.querySelector('.picture canvas').toDataURL()")
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))).convert("RGB"), float)
+
+
+def agrees(browser, truth, **state):
+    (low, high), cover, _ = truth.colours(**state)
+    shown = canvas(browser)
+    assert shown.shape == (H * K, W * K, 3)
+    error = np.minimum(np.abs(shown - low), np.abs(shown - high))[cover]
+    return error.max() <= 1
+
+
+def radio(browser, name, value):
+    return next(
+        i
+        for i in browser.find_elements(By.CSS_SELECTOR, "input[type=radio]")
+        if i.get_attribute("name").endswith(f"-{name}") and i.get_attribute("value") == value
+    )
+
+
+def box(browser, text):
+    return next(
+        label.find_element(By.TAG_NAME, "input")
+        for label in browser.find_elements(By.TAG_NAME, "label")
+        if text in label.text
+    )
+
+
+def opacity(browser, value):
+    browser.execute_script(
+        "const o = document.querySelector('[type=range]'); o.value = arguments[0]; o.dispatchEvent(new Event('input'))",
+        value,
+    )
+
+
+def test_every_word_and_kind_by_mouse(page, truth):
+    opacity(page, 1)
+    for kind, word in itertools.product(truth.widget.kinds, WORDS):
+        radio(page, "word", word).click()
+        radio(page, "kind", kind).click()
+        if word in truth.widget._maps[kind]:
+            assert agrees(page, truth, word=word, kind=kind), (word, kind)
+        else:
+            assert "not given" in page.find_element(By.TAG_NAME, "output").text
+
+
+def test_controls_by_mouse(page, truth):
+    opacity(page, 1)
+    radio(page, "word", "owl").click()
+    box(page, "one colour scale").click()
+    assert agrees(page, truth, word="owl", kind="iᵒ", shared=False)
+    assert not agrees(page, truth, word="owl", kind="iᵒ")
+    box(page, "smooth").click()
+    assert agrees(page, truth, word="owl", kind="iᵒ", shared=False, smooth=True)
+    radio(page, "kind", "iˢ").click()
+    box(page, "hide").click()
+    _, cover, hidden = truth.colours("owl", "iˢ", hide=True)
+    assert cover.mean() > 0.05 and hidden.mean() > 0.05
+    assert agrees(page, truth, word="owl", kind="iˢ", shared=False, smooth=True, hide=True)
+    covered = canvas(page)
+    opacity(page, 0)
+    bare = canvas(page)
+    assert np.array_equal(covered[hidden], bare[hidden])  # hidden cells show the picture
+    opacity(page, 0.4)
+    mixed = 0.4 * covered + 0.6 * bare
+    assert np.abs(canvas(page) - mixed).max() <= 2
+
+
+def test_controls_by_keyboard(page, truth):
+    """Tab reaches everything; arrow keys choose words and kinds, move the slider and read cells; space toggles."""
+    press = lambda *keys: ActionChains(page).send_keys(*keys).perform()  # noqa: E731
+    active = lambda: page.switch_to.active_element  # noqa: E731
+    page.find_element(By.TAG_NAME, "h1").click()
+    press(Keys.TAB)
+    assert active().tag_name == "canvas"
+    outline = "return getComputedStyle(document.activeElement).outlineStyle"
+    assert page.execute_script(outline) == "solid"
+    press(Keys.ARROW_RIGHT)
+    press(Keys.ARROW_UP)
+    estimate = truth.maps["iᵒ"]["red"]
+    value, error = (m[0, H // 2 - 1, W // 2].item() for m in (estimate.map, estimate.map_stderr))
+    text = page.find_element(By.TAG_NAME, "output").text
+    assert f"row {H // 2}, column {W // 2 + 1}: " in text
+    read, read_error = (float(part) for part in text.replace("−", "-").split(": ")[-1].split(" nats")[0].split(" ± "))
+    assert abs(read - value) < 0.1 * error and abs(read_error - error) < 0.06 * error
+    press(Keys.ESCAPE)
+    assert "point at a cell" in page.find_element(By.TAG_NAME, "output").text
+    press(Keys.TAB, Keys.ARROW_RIGHT)
+    assert active().get_attribute("value") == "iˢ"
+    press(Keys.TAB, Keys.ARROW_RIGHT)
+    assert active().get_attribute("value") == "owl"
+    press(Keys.TAB, Keys.END)
+    assert agrees(page, truth, word="owl", kind="iˢ")
+    press(Keys.TAB, Keys.SPACE)
+    assert agrees(page, truth, word="owl", kind="iˢ", shared=False)
+    press(Keys.TAB, Keys.SPACE)
+    assert agrees(page, truth, word="owl", kind="iˢ", shared=False, smooth=True)
+    press(Keys.TAB, Keys.SPACE)
+    assert agrees(page, truth, word="owl", kind="iˢ", shared=False, smooth=True, hide=True)
+
+
+def test_pointing_reads_a_cell(page, truth):
+    picture = page.find_element(By.CSS_SELECTOR, ".picture canvas")
+    ActionChains(page).move_to_element_with_offset(picture, -picture.size["width"] // 2 + 5, 0).perform()
+    assert "column 1:" in page.find_element(By.TAG_NAME, "output").text
+    ActionChains(page).move_to_element(page.find_element(By.TAG_NAME, "h1")).perform()
+    assert "point at a cell" in page.find_element(By.TAG_NAME, "output").text
+
+
+def test_numbers_on_words_and_colour_bar(page, truth):
+    label = radio(page, "word", "owl").find_element(By.XPATH, "..")
+    for kind in ("iᵒ", "iˢ"):
+        estimate = truth.maps[kind]["owl"]
+        text = f"{kind} {estimate.nats.item():.2f} ± {estimate.stderr.item():.2f}".replace("-", "−")
+        assert text in label.text
+    ticks = [float(t.text) for t in page.find_elements(By.CSS_SELECTOR, ".ticks span")[:3]]
+    assert np.allclose(ticks, np.linspace(*truth.widget.scale("iᵒ"), 3), rtol=0.06)
+
+
+def test_caption_is_text(page):
+    shown = page.find_element(By.CSS_SELECTOR, "fieldset.caption")
+    for token in CAPTION.split():
+        assert token in shown.text
+    assert page.execute_script("return document.querySelectorAll('.heatmaps b, [onclick]').length") == 0
+    assert page.execute_script("return getComputedStyle(document.querySelector('bdi')).unicodeBidi") == "isolate"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_accessibility(page, scheme):
+    colours = {"light": ("white", "black"), "dark": ("#121212", "#eee")}[scheme]
+    page.execute_script("[document.body.style.background, document.body.style.color] = arguments", *colours)
+    page.execute_script(AXE.read_text(encoding="utf-8"))
+    found = page.execute_async_script("axe.run().then(arguments[0])")
+    serious = [(v["id"], v["nodes"][0]["html"]) for v in found["violations"] if v["impact"] in ("serious", "critical")]
+    assert serious == [] and len(found["passes"]) > 10
+
+
+def test_static_twin_in_print_and_without_scripts(page):
+    visible = "return getComputedStyle(document.querySelector(arguments[0])).display !== 'none'"
+    for medium, image in (("screen", False), ("print", True)):
+        page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": medium})
+        assert page.execute_script(visible, ".static") == image
+        assert page.execute_script(visible, ".heatmaps-live") != image
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    page.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    page.refresh()
+    page.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    assert page.execute_script(visible, ".static")
+    assert page.execute_script("return document.querySelector('.static').naturalWidth") > 400
+
+
+def test_ten_on_a_page(browser, tmp_path, capsys):
+    """Under 1 MB, no two share state, and a change is painted within two frames of 1/60 s."""
+    model, exact = idc.load("scenes-net"), idc.load("scenes")
+    pages = []
+    for i, scene in enumerate(idc.scenes.scenes()[1000::2700][:10]):
+        picture, caption = idc.scenes.render(scene), idc.scenes.captions(scene)[-1]
+        words = [at for at, _, word in units(caption, model.phrases) if word not in FUNCTION]
+        found = [idc.word_maps(m, picture, caption, words, samples=2, seed=i) for m in (model, exact)]
+        pages.append(idc.HeatMaps(picture, found[0], exact=found[1]).html())
+    file = tmp_path / "ten.html"
+    file.write_text(PAGE.format("".join(pages)), encoding="utf-8")
+    size = file.stat().st_size
+    browser.get(file.as_uri())
+    painted(browser)
+    times = browser.execute_script(
+        """const times = [];
+        for (let round = 0; round < 5; round++)
+          for (const input of document.querySelectorAll(".heatmaps .word input, [type=checkbox]")) {
+            const start = performance.now();
+            input.click();
+            document.querySelector("canvas").getContext("2d").getImageData(0, 0, 1, 1);
+            times.push(performance.now() - start);
+          }
+        return times;"""
+    )
+    checked = "return [...document.querySelectorAll('.heatmaps[data-done]')].map(r => r.querySelectorAll({}).length)"
+    assert browser.execute_script(checked.format("'.picture canvas'")) == [1] * 10
+    assert browser.execute_script(checked.format("'.word input:checked'")) == [1] * 10
+    with capsys.disabled():
+        middle, slow = np.percentile(times, [50, 99])
+        print(f"\nten heat maps: {size / 1000:.0f} kB; a change takes {middle:.1f} ms (median), {slow:.1f} ms (99 %)")
+    assert size < 1_000_000
