@@ -1,5 +1,6 @@
 """Word by word: what each word of a caption tells about a picture, alone and after the others, from one pass."""
 
+import re
 from dataclasses import dataclass
 
 from .estimate import Estimate, _estimate, pointwise_information
@@ -38,23 +39,87 @@ class WordMaps:
         return f"WordMaps({'; '.join(each)} nats)"
 
 
+def core(word):
+    """A word without the punctuation around it: apple of "apple,"; what is nothing but punctuation stays."""
+    found = re.search(r"\w(?:.*\w)?", word, re.DOTALL)
+    return found[0] if found else word
+
+
 def units(caption, phrases=()):
-    """[(first, last + 1, text)] of a caption's words, a phrase ("left of") counting as one."""
+    """[(first, last + 1, text)] of a caption's words, a phrase ("left of") counting as one, punctuation as it is."""
     words, found, i = caption.split(), [], 0
     while i < len(words):
-        length = max((len(p.split()) for p in phrases if words[i:][: len(p.split())] == p.split()), default=1)
+        fitting = (len(p.split()) for p in phrases if core(" ".join(words[i:][: len(p.split())])) == p)
+        length = max(fitting, default=1)
         found.append((i, i + length, " ".join(words[i : i + length])))
         i += length
     return found
 
 
+def without(caption, start, stop, placeholder=None):
+    """The caption less the words start … stop − 1 of caption.split(), with a placeholder ("_") in their place or none.
+
+    Single spaces remain. Punctuation around the words stays: before a placeholder's place or after it, else with the
+    neighbour, where it gives way to a stronger mark or takes a weaker one's place; a pair around them (quotes,
+    brackets) goes with them. Raises ValueError for positions that are not in the caption.
+    """
+    split = caption.split()
+    if not (isinstance(start, int) and isinstance(stop, int) and 0 <= start < stop <= len(split)):
+        raise ValueError(f"start and stop must be positions of {caption!r:.200}, got {start!r} and {stop!r}")
+    span, left, right = " ".join(split[start:stop]), split[:start], split[stop:]
+    kept = core(span)
+    before, after = span.split(kept, 1)
+    if placeholder is not None:
+        return " ".join([*left, before + placeholder + after, *right])
+    while before and after and before[-1] + after[0] in ("()", "[]", "{}", "“”", "‘’", "«»", '""', "''"):
+        before, after = before[:-1], after[1:]
+    if before and right:
+        right[0] = before + right[0]
+    if after and left:
+        if left[-1][-1] in ",;:":
+            left[-1] = left[-1].rstrip(",;:") + after
+        elif left[-1][-1] not in ".!?" or after[0] not in ",;:.!?":
+            left[-1] += after
+    return " ".join(left + right)
+
+
+def token_indices(tokenizer, caption, start, stop):
+    """Where the words start … stop − 1 of caption.split() stand in a (fast) tokenizer's sequence, sub-words and all.
+
+    Special tokens count, tokens of the punctuation around the words do not. Tokens beyond the tokenizer's length are
+    cut off; ValueError if none remains.
+    """
+    places = [match.span() for match in re.finditer(r"\S+", caption)]
+    first, last = places[start][0], places[stop - 1][1]
+    inner = core(caption[first:last])
+    first += caption[first:last].index(inner)
+    last = first + len(inner)
+    spans = tokenizer(caption, return_offsets_mapping=True, verbose=False)["offset_mapping"]  # (0, 0) of special tokens
+    spans = spans[: tokenizer.model_max_length - 1]  # the end token has the last place
+    found = [i for i, (a, b) in enumerate(spans) if a < last and b > first]
+    if not found:
+        raise ValueError(f"the encoder must see the word {inner!r}, its tokens are cut off from {caption!r:.200}")
+    return found
+
+
 def word_maps(
-    model, image, caption, words=None, *, alternatives=None, samples=100, seed=0, proposal=None, batch_size=None
+    model,
+    image,
+    caption,
+    words=None,
+    *,
+    placeholder=None,
+    alternatives=None,
+    samples=100,
+    seed=0,
+    proposal=None,
+    batch_size=None,
 ):
     """MI and CMI of words with a picture, in nats and per pixel: 2W + 2 evaluations per sample for W words.
 
     model: from infodecomp.load. image: what model.encode takes. words: None for all; else a list of words and phrases
-    (each of its occurrences) or of positions in caption.split(). The context of a word is the caption without it.
+    (each of its occurrences, as a whole word whatever its case, punctuation aside) or of positions in caption.split().
+    The context of a word is the caption without it, or with a placeholder ("_") in its place.
     alternatives: a function of (caption, position) that gives Alternatives, such as infodecomp.scenes.alternatives;
     then each word is measured against them as well, at one more evaluation per sample and alternative.
     Other arguments as infodecomp.nll. Returns WordMaps. Raises ValueError for a word that is not in the caption.
@@ -63,9 +128,8 @@ def word_maps(
         raise ValueError(f"caption must be a str with at least one word, got {caption!r:.60}")
     every = units(caption, getattr(model, "phrases", ()))
     chosen = every if words is None else [u for word in words for u in _find(every, caption, word)]
-    split = caption.split()
-    alone = [text for _, _, text in chosen]
-    rest = [" ".join(split[:start] + split[stop:]) for start, stop, _ in chosen]
+    alone = [core(text) for _, _, text in chosen]
+    rest = [without(caption, start, stop, placeholder) for start, stop, _ in chosen]
     conditions = {"": None, "caption": caption}
     conditions |= {f"word {k}": word for k, word in enumerate(alone)} | {f"rest {k}": c for k, c in enumerate(rest)}
     count = len(chosen)
@@ -87,7 +151,10 @@ def _find(every, caption, word):
     if isinstance(word, int) and not isinstance(word, bool):
         found = [u for u in every if u[0] == word]
     else:
-        found = [u for u in every if u[2] == word]
+        split, starts, stops = caption.split(), [u[0] for u in every], {u[1] for u in every}
+        length = len(word.split()) if isinstance(word, str) else 0
+        spans = [(i, i + length, core(" ".join(split[i : i + length]))) for i in starts if i + length in stops]
+        found = [u for u in spans if u[2].casefold() == word.casefold()] if length else []
     if not found:
         raise ValueError(f"words must be words or phrases of {caption!r}, or where they begin, got {word!r}")
     return found

@@ -1,11 +1,13 @@
 import math
+from typing import ClassVar
 
 import pytest
 import torch
 
 import infodecomp as idc
 from infodecomp import scenes as sc
-from infodecomp.words import units
+from infodecomp.scenes.parts import make_tokenizer
+from infodecomp.words import token_indices, units, without
 
 MODEL = idc.load("scenes")
 SCENE = sc.Scene(0, 1, 1, sc.Thing("owl", "flying", "red"), sc.Thing("fish", "two", "blue"))
@@ -83,3 +85,94 @@ def test_against_alternatives():
     alone = idc.pointwise_information(MODEL, MODEL.encode(IMAGE), CAPTION, sc.alternatives(CAPTION, 2), samples=200)
     assert torch.equal(some.against[0].nats, alone.nats) and torch.equal(some.against[0].map, alone.map)
     assert some.against[1].nats.abs() < 1e-9 and MAPS.against is None  # night beside moon has no alternative
+
+
+# ------------------------------------------------------------------------------- words of captions that people write
+
+
+def test_units_and_searches_see_through_punctuation():
+    class Told:
+        """A denoiser that answers with the number of letters it was told: the maps say what was asked."""
+
+        asked: ClassVar = []
+
+        def encode(self, image):
+            return image
+
+        def condition(self, caption):
+            self.asked.append(caption)
+            return caption
+
+        def __call__(self, z, logsnr, condition):
+            return z * 0
+
+    def asked(caption, words, **options):
+        Told.asked.clear()
+        maps = idc.word_maps(Told(), torch.zeros(1, 1, 2, 2), caption, words, samples=2, **options)
+        return maps.words, maps.positions, Told.asked[2:]
+
+    caption = 'An apple, a "teddy bear" in a bedroom, an Apple.'
+    words = ["apple", "Apple"], [1, 9]
+    told = [*words[0], 'An, a "teddy bear" in a bedroom, an Apple.', 'An apple, a "teddy bear" in a bedroom, an.']
+    assert asked(caption, ["apple"]) == (*words, told)
+    rest = "An apple, a in a bedroom, an Apple."
+    assert asked(caption, ["teddy bear"]) == (["teddy bear"], [3], ["teddy bear", rest])
+    rest = 'An apple, a "_" in a bedroom, an Apple.'
+    assert asked(caption, ["Teddy Bear"], placeholder="_") == (["teddy bear"], [3], ["teddy bear", rest])
+    assert asked(caption, [8, "bedroom"])[0] == ["an", "bedroom"]
+    for absent in ("room", "bear in", "pear", "teddy  bears", "", 2.5, True):
+        with pytest.raises(ValueError, match="words must be"):
+            asked(caption, [absent])
+    assert units("red, left of, blue", ("left of",)) == [(0, 1, "red,"), (1, 3, "left of,"), (3, 4, "blue")]
+
+
+@pytest.mark.parametrize(
+    "caption, start, stop, rest, marked",
+    [
+        ("the bedroom has a room", 4, 5, "the bedroom has a", "the bedroom has a _"),
+        ("a  red\tapple and a dog", 1, 2, "a apple and a dog", "a _ apple and a dog"),
+        ("a red apple, and a dog", 2, 3, "a red, and a dog", "a red _, and a dog"),
+        ("Apple, red and round.", 0, 1, "red and round.", "_, red and round."),
+        ("Hello, apple, dog", 1, 2, "Hello, dog", "Hello, _, dog"),
+        ("Hello, apple.", 1, 2, "Hello.", "Hello, _."),
+        ("One. Two, three", 1, 2, "One. three", "One. _, three"),
+        ("a (red) ball", 1, 2, "a ball", "a (_) ball"),
+        ("a (red apple), here", 1, 2, "a (apple), here", "a (_ apple), here"),
+        ("a (red apple), here", 2, 3, "a (red), here", "a (red _), here"),
+        ('he said "go", then', 2, 3, "he said, then", 'he said "_", then'),
+        ("salt & pepper", 1, 2, "salt pepper", "salt _ pepper"),
+        ("a teddy bear, asleep", 1, 3, "a, asleep", "a _, asleep"),
+        ("apple!", 0, 1, "", "_!"),
+    ],
+)
+def test_a_context_is_the_caption_without_damage(caption, start, stop, rest, marked):
+    assert without(caption, start, stop) == rest and without(caption, start, stop, "_") == marked
+
+
+@pytest.mark.parametrize("start, stop", [(-1, 1), (1, 1), (0, 3), (0.0, 1)])
+def test_positions_outside_a_caption(start, stop):
+    with pytest.raises(ValueError, match="start and stop must be"):
+        without("two words", start, stop)
+
+
+def test_tokens_of_a_word():
+    net = idc.load("scenes-net")
+    for position, word in ((1, "flying"), (5, "left of"), (10, "fish")):
+        pieces = net.tokenizer.convert_ids_to_tokens(net.tokenizer(CAPTION)["input_ids"])
+        assert [pieces[i].removesuffix("</w>") for i in net.tokens(CAPTION, position)] == word.split()
+    assert net.tokens("red, cat.", 1) == [2]  # the world's comma and full stop are not read
+    for wrong in (6, 99, True, "red"):
+        with pytest.raises(ValueError, match="position must be"):
+            net.tokens(CAPTION, wrong)
+    with pytest.raises(ValueError, match="must read tokens, got ExactScenes"):
+        MODEL.tokens(CAPTION, 1)
+
+
+def test_tokens_of_unusual_writing():
+    tokenizer = make_tokenizer()
+    caption = "  The  don't, (sheep)…  ﬁsh sheep"
+    texts = [caption[a:b] for a, b in tokenizer(caption, return_offsets_mapping=True)["offset_mapping"]]
+    for k, word in enumerate(("The", "don't", "sheep", "ﬁsh", "sheep")):
+        found = token_indices(tokenizer, caption, k, k + 1)
+        assert "".join(dict.fromkeys(texts[i] for i in found)).replace(" ", "") == word, word
+    assert token_indices(tokenizer, caption, 2, 3) != token_indices(tokenizer, caption, 4, 5)

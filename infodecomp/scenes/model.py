@@ -7,17 +7,14 @@ import torch
 from PIL import Image
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
-from ..denoiser import condition_length
 from ..exact import _Exact, _one_row
-from ..flow import from_noise, to_noise
 from ..integrate import Piecewise
-from ..measure import generator
+from ..model import Model
 from .grammar import OBJECTS, PHRASES, Thing, log_prior_nouns
-from .meaning import read
+from .meaning import normalise, read
 from .sprites import GROUND, PLACES, SIZE, SKY, SPRITE, sky, sprite
 
 JITTER = 0.1  # width of the blur around each picture in units of x, about five of 255 grey levels
-NOISE = 3  # stream of random numbers: the starting noise of `generate`
 
 
 def _space():
@@ -50,15 +47,16 @@ def proposal(edges):
     return Piecewise(edges, density * edges.diff())
 
 
-class ScenesModel:
+class ScenesModel(Model):
     """The model interface around a denoiser of scenes: pictures to x and back, generation, inversion.
 
     x (B, 12, 16, 16): the picture less the world's mean picture, in units of its standard deviation, pixel-unshuffled,
     which only sorts the numbers anew: nats per cell of x are nats per 2 × 2 pixels.
     """
 
-    phrases = PHRASES
+    shape, phrases = (12, SIZE // 2, SIZE // 2), PHRASES
     flow_range = (-14.0, 4.0)  # log-SNRs between which `generate` and `invert` run
+    _as_read = staticmethod(normalise)
 
     def encode(self, images):
         """x (B, 12, 16, 16) float32 of one or several 32 × 32 PIL images. Raises ValueError for another size."""
@@ -74,22 +72,6 @@ class ScenesModel:
         pictures = pixel_shuffle(x.detach().cpu().double(), 2) * SCALE + MEAN
         levels = (pictures.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1)
         return [Image.fromarray(picture.numpy()) for picture in levels]
-
-    def generate(self, captions, seed=0, *, steps=40):
-        """PIL images, one per caption (a str or None is one): the probability-flow ODE from noise, then a denoising."""
-        captions = [captions or ""] if captions is None or isinstance(captions, str) else captions
-        count = condition_length(captions, "captions")
-        shape = 12, SIZE // 2, SIZE // 2
-        noise = torch.stack([torch.randn(shape, generator=generator(seed, NOISE, i, 0)) for i in range(count)])
-        condition = self.condition(captions)
-        y = from_noise(self, noise.to(self.device), condition, steps=steps, range=self.flow_range)
-        high = torch.full((count,), self.flow_range[1], device=self.device)
-        sigma = torch.exp(-high[0] / 2)
-        return self.decode(y - sigma * self(y / (1 + sigma**2).sqrt(), high, condition))
-
-    def invert(self, x, captions=None, *, steps=100):
-        """The noise (B, 12, 16, 16) from which the flow makes x under the captions (see infodecomp.flow)."""
-        return to_noise(self, x, self.condition(captions), steps=steps, range=self.flow_range)
 
 
 class ExactScenes(ScenesModel, _Exact):

@@ -1,4 +1,4 @@
-"""The heat maps in Chromium, from a file, without network: each control by mouse and keyboard beside Python’s values."""
+"""The heat maps in Chromium, from a file, without network: each control by mouse and keyboard beside Python's."""
 
 import base64
 import io

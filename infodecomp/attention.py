@@ -1,0 +1,160 @@
+"""Where a network looks: cross-attention recorded while it denoises, and what others read off it (a baseline). It says
+which tokens a pixel reads from, not what it learns there: it is not in nats and has no standard error."""
+
+import math
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+from torch.nn.functional import interpolate
+
+from .estimate import nll
+
+PLAIN = ("AttnProcessor", "AttnProcessor2_0", "SlicedAttnProcessor", "XFormersAttnProcessor", "FusedAttnProcessor2_0")
+RARE = ("spatial_norm", "group_norm", "norm_q", "norm_k", "added_kv_proj_dim", "residual_connection")  # not supported
+
+
+class Layer(NamedTuple):
+    """A cross-attention layer: its name in the network, its number of heads, and (h, w) of its queries."""
+
+    name: str
+    heads: int
+    resolution: tuple[int, int]
+
+
+class Recorder:
+    """What `record` gathers. layers: {name: Layer}, in order of execution; maps: {name: what was kept, summed}."""
+
+    def __init__(self, keep, guidance):
+        self.layers, self.maps, self._keep, self._guidance, self._size = {}, {}, keep, guidance, None
+
+    def _enter(self, _, args, kwargs):
+        self._size = tuple((args[0] if args else kwargs.get("sample", kwargs.get("hidden_states"))).shape[-2:])
+
+    def _see(self, name, probabilities):
+        batch, heads, queries = probabilities.shape[:3]
+        if self._guidance and batch % 2:
+            raise ValueError(f"guidance=True needs batches of an even number of rows, got {batch}")
+        sizes = {math.prod(s): s for k in range(9) for s in [tuple(-(-side // 2**k) for side in self._size)]}
+        if queries not in sizes:
+            raise ValueError(f"unet must halve its input {self._size} between layers, {name} has {queries} queries")
+        layer = self.layers[name] = Layer(name, heads, sizes[queries])
+        kept = self._keep(probabilities[batch // 2 if self._guidance else 0 :].detach(), layer)
+        before = self.maps.get(name, torch.zeros_like(kept))
+        if before.shape != kept.shape:
+            raise ValueError(f"batches must have one size, {name} gave {tuple(before.shape)}, then {tuple(kept.shape)}")
+        self.maps[name] = before + kept
+
+
+def sum_heads(probabilities, layer):
+    """The default `keep` of `record`: (batch, tokens, h, w), summed over heads."""
+    return probabilities.sum(1).transpose(1, 2).unflatten(2, layer.resolution)
+
+
+class _Recording:
+    """An attention processor that computes the probabilities, shows them to its recorders and goes on with them."""
+
+    def __init__(self, recorder, name, replaced):
+        self.name, self.replaced = name, replaced
+        self.recorders = [recorder, *getattr(replaced, "recorders", [])]  # one recording inside another: both see all
+
+    def __call__(self, attn, hidden_states, encoder_hidden_states=None, attention_mask=None, temb=None):
+        if encoder_hidden_states is None:  # self-attention, for once
+            return self.replaced(attn, hidden_states, None, attention_mask, temb)
+        told = attn.norm_encoder_hidden_states(encoder_hidden_states) if attn.norm_cross else encoder_hidden_states
+        parts = attn.to_q(hidden_states), attn.to_k(told), attn.to_v(told)
+        query, key, value = (part.unflatten(2, (attn.heads, -1)).transpose(1, 2) for part in parts)
+        exact = torch.promote_types(query.dtype, torch.float32)
+        scores = query.to(exact) @ key.to(exact).transpose(2, 3) * attn.scale
+        if attention_mask is not None:
+            scores = scores + attn.prepare_attention_mask(attention_mask, told.shape[1], len(told), out_dim=4)
+        probabilities = scores.softmax(3)
+        for recorder in self.recorders:
+            recorder._see(self.name, probabilities)
+        out = (probabilities.to(value.dtype) @ value).transpose(1, 2).flatten(2)
+        return attn.to_out[1](attn.to_out[0](out)) / attn.rescale_output_factor
+
+
+@contextmanager
+def record(unet, *, guidance=False, keep=sum_heads):
+    """Record the cross-attention of a diffusers module (with attn_processors): gives a Recorder that each call fills.
+
+    guidance: True says that batches are doubled for guidance, unconditional half first; the second half is kept.
+    keep(probabilities (batch, heads, h·w, tokens), layer) -> what is summed over calls into maps[layer.name], of every
+    token, start, end and padding too; by default the sum over heads, so that memory is bounded. The network's output
+    stays the same up to rounding, its processors come back whatever happens. ValueError where that cannot be.
+    """
+    replaced = dict(getattr(unet, "attn_processors", {}))
+    modules = {key: unet.get_submodule(key.removesuffix(".processor")) for key in replaced}
+    cross = [key for key in replaced if getattr(modules[key], "is_cross_attention", False)]
+    odd = {type(replaced[key]).__name__ for key in cross} - {*PLAIN, _Recording.__name__}
+    odd |= {part for key in cross for part in RARE if getattr(modules[key], part, None)}
+    if odd or not cross:
+        raise ValueError(f"unet must have cross-attention by {', '.join(PLAIN)}, got {odd or type(unet).__name__}")
+    recorder = Recorder(keep, guidance)
+    hook = unet.register_forward_pre_hook(recorder._enter, with_kwargs=True)
+    try:
+        own = {key: _Recording(recorder, key.removesuffix(".processor"), replaced[key]) for key in cross}
+        unet.set_attn_processor(replaced | own)
+        yield recorder
+    finally:
+        hook.remove()
+        unet.set_attn_processor(dict(replaced))
+
+
+def daam(recorder, size):
+    """Maps (B, tokens, h, w): bicubic to size (h, w), summed over heads, layers and calls (Tang et al., ACL 2023).
+
+    Where bicubic interpolation overshoots below 0 nothing is clipped: so maps sum to one number over tokens.
+    """
+    if not recorder.maps or any(m.shape[2:] != recorder.layers[name].resolution for name, m in recorder.maps.items()):
+        raise ValueError(f"recorder must hold maps (B, tokens, h, w), got {list(recorder.maps)}")
+    return sum(interpolate(maps, tuple(size), mode="bicubic", align_corners=False) for maps in recorder.maps.values())
+
+
+def _chosen(maps, tokens):
+    if not len(tokens) or not all(isinstance(t, int) and 0 <= t < maps.shape[1] for t in tokens):
+        raise ValueError(f"tokens must be positions from 0 to {maps.shape[1] - 1}, at least one, got {tokens!r:.60}")
+    return maps[:, list(tokens)]
+
+
+def word_map(maps, tokens):
+    """(B, h, w): the mean of maps (B, tokens, h, w) over a word's tokens (positions; 0 is the start token)."""
+    return _chosen(maps, tokens).mean(1)
+
+
+def matching_score(maps, tokens, *, scale=10.0):
+    """(B,) log-sum-exp pooling of attention to a caption's tokens, in the manner of He et al. (arXiv 2305.10722).
+
+    (1/scale)·log of the mean of exp(scale·p) over tokens and pixels, with p the attention averaged over heads, layers
+    and calls (maps over their sum over all tokens): the mean of p for scale → 0, its maximum for → ∞.
+    """
+    p = _chosen(maps / maps.sum(1, keepdim=True), tokens).flatten(1)
+    return ((scale * p).logsumexp(1) - math.log(p.shape[1])) / scale
+
+
+def attention_maps(model, x, caption, *, samples=100, seed=0, proposal=None, batch_size=None):
+    """(B, tokens, h, w): attention at the estimator's own noise levels (the paper's "attention + information").
+
+    The mean over heads, layers and draws (unweighted) while model.unet denoises x_α given the caption or captions, on
+    the noise of infodecomp.nll and word_maps with the same x, samples, seed and proposal ("fit" is refused). model is
+    from infodecomp.load, x (B, C, h, w) from model.encode. Memory does not grow with samples.
+    """
+    if not hasattr(model, "unet") or isinstance(proposal, str):
+        raise ValueError(f"model needs .unet, proposal None or a Proposal, got {type(model).__name__}, {proposal!r}")
+    images = None  # of which image each row of the batch is
+
+    def denoiser(z, logsnr, condition):
+        nonlocal images
+        condition, images = condition
+        return model(z, logsnr, condition)
+
+    def keep(probabilities, layer):
+        rows = sum_heads(probabilities, layer)
+        return rows.new_zeros(len(x), *rows.shape[1:]).index_add_(0, images.to(rows.device), rows)
+
+    denoiser.proposal, denoiser.logsnr_range = getattr(model, "proposal", None), getattr(model, "logsnr_range", None)
+    with record(model.unet, keep=keep) as recorder:
+        told = model.condition(caption), torch.arange(len(x))
+        nll(denoiser, x, told, samples=samples, seed=seed, proposal=proposal, batch_size=batch_size)
+    return daam(recorder, x.shape[2:]) / (samples * sum(layer.heads for layer in recorder.layers.values()))

@@ -1,0 +1,205 @@
+"""ARO's four tasks from its published files: which of a picture's captions is true, the first or a perturbed one?
+
+    vg_relation, vg_attribution   visual_genome_*.json; two captions; pictures in images/, cropped to a box
+    coco_order, flickr30k_order   {coco_karpathy,flickr30k}_{test,val}.json; a caption and four shuffles of its words
+
+Order captions are, as in ARO, lower-cased, freed of .!"()*#:;~ and cut to 30 words; `detail` tells of a cut. Unlike in
+ARO, words are what stands between blanks (a comma stays with its word), and shuffles are frozen. No entry is dropped.
+"""
+
+import json
+import os
+import random
+import re
+import warnings
+from collections import Counter
+from functools import cache
+from hashlib import blake2b
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image
+
+FILES = {"vg_relation": "visual_genome_relation.json", "vg_attribution": "visual_genome_attribution.json"}
+FILES |= {"coco_order": "coco_karpathy_{}.json", "flickr30k_order": "flickr30k_{}.json"}
+TASKS = tuple(FILES)
+REASONS = ("bad entry", "empty caption", "same caption", "missing image", "truncated image", "box outside image")
+SHUFFLES = ("nouns and adjectives", "all but nouns and adjectives", "within trigrams", "trigrams")  # in ARO's order
+WORDS, TRIES, NUMBER = 30, 64, (int, float)
+
+
+class Broken(Exception):
+    """An item that cannot be scored: reason is one of REASONS, detail tells what was found."""
+
+    reason = property(lambda self: self.args[0])
+    detail = property(lambda self: self.args[1])
+
+    def __str__(self):
+        return ": ".join(self.args)
+
+
+class Item(NamedTuple):
+    """One choice among captions, the true one first.
+
+    group: the relation, or two attributes as "a, b" in alphabetical order, or "". broken: None, or one of REASONS as
+    far as file and folder tell; open() finds what only the picture shows. box: left, top, right, bottom, or None.
+    """
+
+    id: str
+    group: str = ""
+    captions: tuple = ()
+    broken: str | None = None
+    detail: str = ""
+    folder: str = ""
+    image: str = ""
+    box: tuple | None = None
+
+    def open(self):
+        """The picture, PIL in RGB, cropped to the box. Raises Broken, or OSError where a disk or permission fails."""
+        if self.broken:
+            raise Broken(self.broken, self.detail)
+        picture = open_picture(self.folder, self.image)
+        width, height = picture.size
+        left, top, right, bottom = self.box or (0, 0, width, height)
+        if not (0 <= left < right <= width and 0 <= top < bottom <= height):  # ARO's crop pads with black
+            raise Broken("box outside image", f"box {self.box} in {self.image} of {width} × {height}")
+        return picture.crop(self.box)
+
+
+def load(folder, task, split="test"):
+    """A task's items in the file's order, a list of Item. ValueError for a file that is missing or is no list."""
+    if task not in TASKS:
+        raise ValueError(f"task must be one of {', '.join(TASKS)}, got {task!r}")
+    if split not in (("test", "val") if "order" in task else ("test",)):
+        raise ValueError(f"split must be test{' or val' * ('order' in task)} for {task}, got {split!r}")
+    path = Path(folder) / FILES[task].format(split)
+    try:
+        entries = json.loads(path.read_bytes())
+        if not isinstance(entries, list):
+            raise ValueError(f"a {type(entries).__name__}")
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} must be ARO's file for {task}, a list of entries in JSON, got {error}") from error
+    return [item for i, entry in enumerate(entries) for item in _items(f"{task}/{i:06d}", str(folder), entry)]
+
+
+def count(items):
+    """How many items are broken: a Counter by reason."""
+    return Counter(item.broken for item in items if item.broken)
+
+
+def _items(name, folder, entry):
+    """The items of an entry: one, or one a caption."""
+    order = "order" in name
+    captions = entry.get("caption") if order and isinstance(entry, dict) else None
+    several = isinstance(captions, list) and len(captions) > 0
+    for k, caption in enumerate(captions if several else [None]):
+        item = Item(f"{name}/{k}" if several else name, folder=folder)
+        try:
+            item = _order(item, entry, caption) if order else _pair(item, entry)
+            _path(item.folder, item.image)
+        except Broken as broken:
+            item = item._replace(broken=broken.reason, detail=broken.detail)
+        yield item
+
+
+def _pair(item, entry):
+    """The item with a VG entry's pair of captions and box."""
+    captions = tuple(_need(entry, key, str) for key in ("true_caption", "false_caption"))
+    names = [_need(entry, "relation_name", str)] if "relation" in item.id else _need(entry, "attributes", list)
+    if "attribution" in item.id and [type(name) for name in names] != [str, str]:
+        raise Broken("bad entry", f"attributes must be two strings, got {names!r:.80}")
+    image = os.path.join("images", _need(entry, "image_path", str))
+    x, y, w, h = (round(_need(entry, f"bbox_{key}", NUMBER)) for key in "xywh")
+    if not all(caption.strip() for caption in captions):
+        raise Broken("empty caption", f"captions are {captions!r:.160}")
+    if captions[0] == captions[1]:
+        raise Broken("same caption", f"both are {captions[0]!r:.160}")
+    group, box = ", ".join(sorted(names)), (x, y, x + w, y + h)
+    return item._replace(group=group, captions=captions, image=image, box=box)
+
+
+def _order(item, entry, caption):
+    """The item with one of an order entry's captions and its four perturbations."""
+    image = _need(entry, "image", str)
+    if not _need(entry, "caption", list) or not isinstance(caption, str):
+        raise Broken("bad entry", f"caption must be a list of strings, got {entry['caption']!r:.80}")
+    words = re.sub(r'[.!"()*#:;~]', " ", caption.lower()).split()
+    if not words:
+        raise Broken("empty caption", f"no words in {caption!r:.80}")
+    true = " ".join(words[:WORDS])
+    shuffled = perturb(true, image)
+    same = [name for name, text in zip(SHUFFLES, shuffled, strict=True) if text == true]
+    if same:
+        raise Broken("same caption", f"{true!r} has no other order of {'; '.join(same)}")
+    cut = f"{len(words)} words, cut to {WORDS}" * (len(words) > WORDS)
+    return item._replace(captions=(true, *shuffled), image=image, detail=cut)
+
+
+def _need(entry, key, kind):
+    """entry[key], of a kind; numbers are finite."""
+    if not isinstance(entry, dict) or key not in entry:
+        raise Broken("bad entry", f"no {key} in {entry!r:.160}")
+    value = entry[key]
+    if not isinstance(value, kind) or isinstance(value, bool) or (kind is NUMBER and not abs(value) < 1e9):
+        raise Broken("bad entry", f"{key} must be a {'number' if kind is NUMBER else kind.__name__}, got {value!r:.80}")
+    return value
+
+
+def _path(folder, image):
+    path = os.path.join(folder, image)
+    if not os.path.isfile(path):
+        raise Broken("missing image", f"no file {image!r}")
+    return path
+
+
+def open_picture(folder, image):
+    """PIL in RGB of a file in a folder. Raises Broken if it is missing or damaged, OSError where a disk fails."""
+    path = _path(folder, image)
+    try:
+        with Image.open(path) as picture:
+            return picture.convert("RGB")
+    except (OSError, SyntaxError, ValueError, EOFError) as error:  # what Pillow raises for damaged files
+        if getattr(error, "errno", None) is not None:
+            raise
+        raise Broken("truncated image", f"{path}: {error}".replace(path, image)) from error
+
+
+def perturb(caption, key=""):
+    """ARO's four perturbations of a caption, in ARO's order, a tuple of str.
+
+    Nouns among their places and adjectives among theirs; all other words among theirs; the words of each trigram (1–3,
+    4–6, …); the trigrams. Seeded by a hash of caption, key (for load the image's path in the file) and shuffle; drawn
+    until it differs, at most 64 times: a caption comes back as it is where nothing can be shuffled.
+    """
+    words = caption.split()
+    kinds = {kind: [[i] for i, word in enumerate(words) if _kind(word) == kind] for kind in ("NN", "JJ", "")}
+    trigrams = [range(i, min(i + 3, len(words))) for i in range(0, len(words), 3)]
+    within = [[[i] for i in trigram] for trigram in trigrams]
+    found = []
+    for name, groups in zip(SHUFFLES, ([kinds["NN"], kinds["JJ"]], [kinds[""]], within, [trigrams]), strict=True):
+        generator = random.Random(blake2b(json.dumps([" ".join(words), key, name]).encode()).hexdigest())
+        tries = (_shuffle(words, groups, generator) for _ in range(TRIES))
+        found.append(" ".join(next((shuffled for shuffled in tries if shuffled != words), words)))
+    return tuple(found)
+
+
+def _shuffle(words, groups, generator):
+    """The words with the pieces of each group shuffled; a group is a list of pieces, a piece a list of places."""
+    shuffled = list(words)
+    for pieces in groups:
+        mixed = sorted(pieces, key=lambda _: generator.random())  # unlike random.shuffle promised to stay as it is
+        for place, source in zip(chain(*pieces), chain(*mixed), strict=True):
+            shuffled[place] = words[source]
+    return shuffled
+
+
+@cache
+def _kind(word):
+    """NN, JJ or "": the part of speech that a word has most often, by textblob's lexicon, or by its ending."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # the lexicon leaves its file to the garbage collector
+        from textblob.en import tag
+
+        kind = tag(word.strip(",'?-") or word, tokenize=False)[0][1][:2]
+    return kind if kind in ("NN", "JJ") else ""

@@ -1,0 +1,224 @@
+"""A diffusers pipeline as a denoiser: Stable Diffusion 1.x and 2.x, and models of pictures with classes or without."""
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+
+from .channel import alpha_bar_to_logsnr
+from .integrate import Logistic
+from .model import Model
+from .scenes.net import PREDICTIONS
+
+NETWORKS = ("UNet2DConditionModel", "UNet2DModel", "DiTTransformer2DModel")
+PARTS = {"unet", "transformer", "vae", "scheduler", "tokenizer", "text_encoder", "safety_checker", "feature_extractor"}
+
+
+def refuse(parts):
+    """ValueError unless a pipeline of these parts {name: class name} is of a kind that DiffusersModel knows."""
+    network = parts.get("unet") or parts.get("transformer")
+    odd = sorted(set(parts) - PARTS)
+    if "vae" in parts and parts["vae"] != "AutoencoderKL":
+        odd.append(f"vae {parts['vae']}")
+    if network not in NETWORKS or odd or (network == NETWORKS[0] and not {"text_encoder", "vae"} <= set(parts)):
+        found = f"{network}" + (f" with {', '.join(odd)}" if odd else "")
+        raise ValueError(
+            "name_or_path must lead to Stable Diffusion 1.x or 2.x, or to a pipeline of one UNet2DModel or"
+            f" DiTTransformer2DModel, got {found}"
+        )
+
+
+class DiffusersModel(Model):
+    """A diffusers pipeline as a denoiser (see infodecomp.load). x (B, *shape): VAE latents (posterior mean, scaled as
+    the network wants them), or pixels from −1 to 1 where there is no VAE.
+
+    pipe: the pipeline; unet: its network, UNet or transformer; scheduler, vae, tokenizer (None where there is none).
+    prediction: what the network predicts, as the scheduler declares; schedule: its log-SNRs at timesteps 0, 1, ….
+    logsnr_range: between the ends of the schedule; between timesteps the network gets the fractional one.
+    null: the class that stands for "no class" (None: there is none). truncate: whether captions over the text encoder's
+    length are cut (True) or refused.
+    """
+
+    truncate = False
+
+    def __init__(self, pipe, device=None, dtype=None):
+        from diffusers.image_processor import VaeImageProcessor
+
+        parts = {name: part for name, part in pipe.components.items() if part is not None}
+        refuse({name: _kind(part) for name, part in parts.items()})
+        self.pipe, self.scheduler, self.vae = pipe, pipe.scheduler, parts.get("vae")
+        self.unet = parts.get("unet") or parts["transformer"]
+        self.tokenizer, self._text = parts.get("tokenizer"), parts.get("text_encoder")
+        self.device, self.dtype = torch.device(device or self.unet.device), dtype or self.unet.dtype
+        for part in (self.unet, self.vae, self._text):
+            if part is not None:  # diffusers' own .to() warns of any dtype
+                torch.nn.Module.to(part, self.device, self.dtype).eval().requires_grad_(False)
+        config = self.unet.config
+        size = config.sample_size
+        self.shape = (config.in_channels, *((size, size) if isinstance(size, int) else size))
+        factor = 2 ** (len(self.vae.config.block_out_channels) - 1) if self.vae else 1
+        self._pixels = self.shape[1] * factor, self.shape[2] * factor  # height, width
+        self._grey = not self.vae and config.in_channels == 1
+        self._pictures = VaeImageProcessor(factor, do_convert_rgb=not self._grey, do_convert_grayscale=self._grey)
+        self._set_schedule()
+        self._set_conditions(config)
+        self._embed = lru_cache(maxsize=512)(self._embed)
+
+    def _set_schedule(self):
+        self.prediction = self.scheduler.config.get("prediction_type", "epsilon")
+        if self.prediction not in PREDICTIONS:
+            raise ValueError(f"prediction_type must be one of {', '.join(PREDICTIONS)}, got {self.prediction!r}")
+        if getattr(self.scheduler, "alphas_cumprod", None) is None:
+            raise ValueError(f"the scheduler must have alphas_cumprod, got {_kind(self.scheduler)}")
+        self.schedule = alpha_bar_to_logsnr(self.scheduler.alphas_cumprod.cpu()).numpy()
+        finite = self.schedule[np.isfinite(self.schedule)]  # a schedule rescaled to zero SNR ends at −∞
+        if len(finite) < 2 or not (np.diff(self.schedule) < 0).all():
+            raise ValueError("the scheduler's log-SNRs must fall from timestep to timestep, they do not")
+        self.logsnr_range = self.flow_range = float(finite[-1]), float(finite[0])
+        self.proposal, (low, high) = None, self.logsnr_range
+        if self._text is not None and low < 1 < high:  # the paper's
+            self.proposal = Logistic(1.0, 2.0, 3.0, range=(max(low, -5.0), min(high, 7.0)))
+        self._predict = PREDICTIONS[self.prediction](self._network)
+
+    def _set_conditions(self, config):
+        channels, embedded = config.in_channels, config.get("class_embed_type")
+        odd = [
+            f"{name} {config.get(name)!r}"
+            for name in ("addition_embed_type", "encoder_hid_dim_type")
+            if config.get(name) is not None
+        ]
+        if embedded is not None or (self._text is not None and config.get("num_class_embeds") is not None):
+            odd.append(f"class_embed_type {embedded!r}")
+        if config.get("time_embedding_type") == "learned":
+            odd.append("time_embedding_type 'learned', which knows no fractional timesteps")
+        if channels != (self.vae.config.latent_channels if self.vae else 1 if self._grey else 3):
+            odd.append(f"{channels} channels of input")
+        if config.out_channels not in (channels, 2 * channels):
+            odd.append(f"{config.out_channels} channels of output")
+        if odd:
+            raise ValueError(f"the network must take pictures, log-SNR and one condition, got {', '.join(odd)}")
+        self.null, labels = config.get("num_embeds_ada_norm"), self.pipe.config.get("id2label") or {}
+        self.classes = config.get("num_class_embeds") if self.null is None else self.null + 1
+        self.labels = {name.strip(): int(k) for k, names in labels.items() for name in names.split(",")}
+        self.labels |= getattr(self.pipe, "labels", {})
+
+    # ---------------------------------------------------------------------------------------------- pictures and x
+
+    @torch.no_grad()
+    def encode(self, images):
+        """x (B, *shape) float32 of PIL images, cut to their middle and resized to the model's size, or of a tensor
+        (B, C, height, width) from −1 to 1 of just that size. Raises ValueError for anything else."""
+        height, width = self._pixels
+        if isinstance(images, torch.Tensor):
+            expected = (1 if self._grey else 3), height, width
+            if images.ndim != 4 or tuple(images.shape[1:]) != expected:
+                raise ValueError(f"images must be (B, {', '.join(map(str, expected))}), got {tuple(images.shape)}")
+            pixels = images
+        else:
+            images = [images] if hasattr(images, "convert") else list(images)
+            if not images or not all(hasattr(image, "convert") for image in images):
+                raise ValueError(f"images must be PIL images or a tensor, got {[type(i).__name__ for i in images][:4]}")
+            images = [image.convert("RGB") for image in images]
+            pixels = self._pictures.preprocess(images, height=height, width=width, resize_mode="crop")
+        if self.vae is None:
+            return pixels.to(self.device, torch.float32)
+        each = pixels.to(self.device, self.dtype).split(1)  # one at a time: a VAE wants much memory
+        mean = torch.cat([self.vae.encode(one).latent_dist.mean for one in each]).float()
+        return (mean - (self.vae.config.get("shift_factor") or 0.0)) * self.vae.config.scaling_factor
+
+    @torch.no_grad()
+    def decode(self, x):
+        """PIL images of x (B, *shape), clipped to what 8 bits hold."""
+        pixels = x.detach().to(self.device).float()
+        if self.vae is not None:
+            latents = pixels / self.vae.config.scaling_factor + (self.vae.config.get("shift_factor") or 0.0)
+            pixels = torch.cat([self.vae.decode(one).sample for one in latents.to(self.dtype).split(1)]).float()
+        return self._pictures.postprocess(pixels, output_type="pil")
+
+    # ------------------------------------------------------------------------------------------------- conditions
+
+    def condition(self, captions, truncate=None):
+        """Captions (None, a str or a list) as the network wants them, each text encoded once: (1 or B, tokens, width).
+
+        With classes: (1 or B,) whole numbers, from numbers, names of `labels`, or None for the null class. Without
+        either: None. truncate: cut what is over the encoder's length (None: as the attribute says). Raises ValueError
+        for a caption that is too long, and for what is no condition of the model.
+        """
+        if self._text is not None and isinstance(captions, torch.Tensor) and captions.ndim == 3:
+            return captions
+        if isinstance(captions, torch.Tensor | np.ndarray):
+            captions = captions.tolist()
+        each = captions if isinstance(captions, list | tuple) else [captions]
+        if self._text is not None:
+            cut = self.truncate if truncate is None else truncate
+            return torch.stack([self._embed(text or "", cut) for text in each])
+        if self.classes is not None:
+            return torch.tensor([self._class(label) for label in each], device=self.device)
+        if any(told not in (None, "") for told in each):
+            raise ValueError(f"condition must be None, the model takes none, got {captions!r:.60}")
+        return None
+
+    @torch.no_grad()
+    def _embed(self, text, truncate):
+        if not isinstance(text, str):
+            raise ValueError(f"captions must be str, got {text!r:.60}")
+        longest = min(self.tokenizer.model_max_length, self._text.config.max_position_embeddings)
+        count = len(self.tokenizer(text, verbose=False)["input_ids"])
+        if count > longest and not truncate:
+            raise ValueError(
+                f"caption has {count} tokens, start and end included, {longest} are accepted"
+                f" (or truncate=True): {text!r:.200}"
+            )
+        options = {"padding": "max_length", "max_length": longest, "truncation": True, "return_tensors": "pt"}
+        coded = self.tokenizer(text, **options).to(self.device)
+        mask = coded["attention_mask"] if self._text.config.to_dict().get("use_attention_mask") else None
+        return self._text(input_ids=coded["input_ids"], attention_mask=mask)[0][0]
+
+    def _class(self, label):
+        found = self.labels.get(label) if isinstance(label, str) and label else label
+        found = self.null if label in (None, "") else found
+        if isinstance(found, bool) or not isinstance(found, int | np.integer) or not 0 <= found < self.classes:
+            none = "" if self.null is None else ", None for no class"
+            names = f", or a name such as {next(iter(self.labels))!r}" if self.labels else ""
+            raise ValueError(f"a class must be a number from 0 to {self.classes - 1}{names}{none}, got {label!r:.60}")
+        return int(found)
+
+    # ------------------------------------------------------------------------------------------------ the network
+
+    def timesteps(self, logsnr):
+        """The (fractional) timesteps (N,) float32 of log-SNRs (N,). Raises ValueError outside logsnr_range."""
+        values, (low, high) = logsnr.detach().cpu().double().numpy(), self.logsnr_range
+        if len(values) and not (values.min() > low - 1e-3 and values.max() < high + 1e-3):
+            raise ValueError(f"logsnr must lie in [{low:.3f}, {high:.3f}], got {values.min():g} to {values.max():g}")
+        rising, steps = self.schedule[::-1], np.arange(len(self.schedule))[::-1]
+        times = np.interp(values.clip(low, high), rising, steps)
+        return torch.tensor(times, dtype=torch.float32, device=logsnr.device)
+
+    @torch.no_grad()
+    def output(self, z, logsnr, condition=None):
+        """What the network itself says of z (N, *shape) at log-SNRs (N,): ε, v or x, whichever it predicts."""
+        told, times = self.condition(condition), self.timesteps(logsnr)
+        if told is not None:
+            told = told.to(z.device).expand(len(z), *told.shape[1:])
+        z_ = z.to(self.dtype)
+        if self._text is not None:
+            out = self.unet(z_, times, told.to(self.dtype)).sample
+        else:
+            out = self.unet(z_, timestep=times, class_labels=told).sample
+        return out[:, : self.shape[0]].to(z.dtype)  # a learned sigma has channels of its own
+
+    def _network(self, z, logsnr, condition):
+        return self.output(z, logsnr, condition)
+
+    @torch.no_grad()
+    def __call__(self, z, logsnr, condition=None):
+        """eps_hat like z (N, *shape); see infodecomp.denoiser."""
+        return self._predict(z, logsnr, condition)
+
+
+def _kind(part):
+    """Name of a part's diffusers or transformers class, that of its base for a subclass from elsewhere."""
+    for base in type(part).__mro__:
+        if base.__module__.split(".")[0] in ("diffusers", "transformers"):
+            return base.__name__
+    return type(part).__name__

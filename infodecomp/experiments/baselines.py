@@ -1,0 +1,84 @@
+"""What else could rank captions: CLIP, a language model that never sees the picture, aggregated cross-attention."""
+
+import torch
+
+
+def clip(name_or_path, device=None):
+    """Cosine of picture and caption by a CLIP of transformers, such as laion/CLIP-ViT-H-14-laion2B-s32B-b79K.
+
+    That one is the text encoder's own CLIP of Stable Diffusion 2.1. Returns a function (picture, captions) -> (K,).
+    """
+    from transformers import CLIPModel, CLIPProcessor
+
+    processor = CLIPProcessor.from_pretrained(name_or_path)
+    model = CLIPModel.from_pretrained(name_or_path, use_safetensors=True).to(device or "cpu").eval()
+
+    @torch.no_grad()
+    def score(picture, captions):
+        inputs = processor(text=captions, images=picture, padding=True, truncation=True, return_tensors="pt")
+        return model(**inputs.to(model.device)).logits_per_image[0] / model.logit_scale.exp()
+
+    return score
+
+
+def scenes_clip(model):
+    """The same by the CLIP that the scenes network's text encoder began as; model: load("scenes-net")."""
+    from safetensors.torch import load_file
+    from transformers import CLIPConfig, CLIPModel
+
+    both = CLIPModel(CLIPConfig.from_pretrained(model.folder / "clip")).eval()
+    both.load_state_dict(load_file(model.folder / "clip" / "model.safetensors"))
+
+    @torch.no_grad()
+    def score(picture, captions):
+        pixels = torch.nn.functional.pixel_shuffle(model.encode(picture).cpu(), 2)
+        ids = model.tokenizer(captions, padding="max_length", return_tensors="pt")["input_ids"]
+        return both(input_ids=ids, pixel_values=pixels).logits_per_image[0] / both.logit_scale.exp()
+
+    return score
+
+
+def language_model(name_or_path, device=None):
+    """Log-probability of a caption, without its picture, by a causal language model of transformers.
+
+    What it gets right of a benchmark can be got right without looking (Lin et al. 2024). Returns a function
+    (picture, captions) -> (K,) nats.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(name_or_path)
+    model = AutoModelForCausalLM.from_pretrained(name_or_path, use_safetensors=True).to(device or "cpu").eval()
+
+    @torch.no_grad()
+    def score(picture, captions):
+        found = []
+        for caption in captions:
+            ids = tokenizer((tokenizer.bos_token or "") + caption, return_tensors="pt")["input_ids"].to(model.device)
+            log_prob = model(input_ids=ids).logits[0, :-1].double().log_softmax(1)
+            found.append(log_prob.gather(1, ids[0, 1:, None]).sum())
+        return torch.stack(found)
+
+    return score
+
+
+def attention(model, *, samples=20, seed=0):
+    """Cross-attention to a caption's tokens, pooled by log-sum-exp (after He et al. 2023, but not fine-tuned)."""
+    from ..attention import attention_maps, matching_score
+
+    def score(picture, captions):
+        x, found = model.encode(picture), []
+        for caption in captions:
+            maps = attention_maps(model, x, caption, samples=samples, seed=seed)
+            words = len(model.tokenizer(caption)["input_ids"]) - 2  # without start and end
+            found.append(matching_score(maps, list(range(1, 1 + words)))[0])
+        return torch.stack(found)
+
+    return score
+
+
+def scenes_text(picture, captions):
+    """Log-probability of a caption in the embedded world, without its picture; −∞ outside its grammar."""
+    from ..scenes.meaning import log_likelihoods, normalise, possible
+
+    texts = [normalise(caption) for caption in captions]
+    return torch.tensor([log_likelihoods(t)[1] if possible(t) else -torch.inf for t in texts], dtype=torch.float64)

@@ -1,0 +1,52 @@
+"""What a model does by its denoiser alone: generation and inversion along the flow; and which tokens a word has."""
+
+import torch
+
+from .denoiser import condition_length
+from .flow import from_noise, to_noise
+from .measure import generator
+from .words import token_indices, units
+
+NOISE = 3  # stream of random numbers: the starting noise of `generate`
+
+
+class Model:
+    """A denoiser with `encode`, `decode`, `condition`, `device`, and
+
+    shape: of one x, (C, h, w); flow_range: log-SNRs between which the flow runs; phrases: words that count as one;
+    tokenizer: the text encoder's, None where no tokens are read.
+    """
+
+    phrases = ()
+    tokenizer = None
+    _as_read = staticmethod(str)  # what the tokenizer gets of a caption
+
+    def generate(self, captions, seed=0, *, steps=40):
+        """PIL images, one per caption (a str or None is one): the probability-flow ODE from noise, then a denoising."""
+        captions = [captions] if captions is None or isinstance(captions, str) else captions
+        count = condition_length(captions, "captions")
+        noise = torch.stack([torch.randn(self.shape, generator=generator(seed, NOISE, i, 0)) for i in range(count)])
+        condition = self.condition(captions)
+        y = from_noise(self, noise.to(self.device), condition, steps=steps, range=self.flow_range)
+        high = torch.full((count,), self.flow_range[1], device=self.device)
+        sigma = torch.exp(-high[0] / 2)
+        return self.decode(y - sigma * self(y / (1 + sigma**2).sqrt(), high, condition))
+
+    def invert(self, x, captions=None, *, steps=100):
+        """The noise (B, *shape) from which the flow makes x under the captions (see infodecomp.flow)."""
+        return to_noise(self, x, self.condition(captions), steps=steps, range=self.flow_range)
+
+    def tokens(self, caption, position):
+        """Indices in the encoder's token sequence (the start token is 0) of the word or phrase at a position.
+
+        position: where it begins in caption.split(). Raises ValueError where no word or phrase begins, for a word of
+        which the encoder sees nothing, and for a model without tokens.
+        """
+        if self.tokenizer is None:
+            raise ValueError(f"the model must read tokens, got {type(self).__name__}")
+        self.condition(caption)  # refuses what the encoder does not take
+        text = self._as_read(caption)
+        for start, stop, _ in units(caption, self.phrases):
+            if start == position and not isinstance(position, bool) and len(text.split()) == len(caption.split()):
+                return token_indices(self.tokenizer, text, start, stop)
+        raise ValueError(f"position must be where a word of {caption!r:.200} begins, got {position!r}")

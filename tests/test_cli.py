@@ -1,0 +1,104 @@
+"""The command end to end on scenes in ARO's own formats: killed and resumed, on one process and two, broken files."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from typer.testing import CliRunner
+
+from infodecomp.cli import app
+from infodecomp.datasets import aro
+
+COMMAND = [sys.executable, "-m", "infodecomp.cli", "relation", "--samples", "10", "--tasks", "vg_relation,coco_order"]
+COMMAND += ["--clip", "scenes", "--text", "scenes", "--attention"]
+ALONE = {k: v for k, v in os.environ.items() if k != "WORLD_SIZE"} | {"OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("aro")
+    found = CliRunner().invoke(app, ["scenes-data", str(folder), "--count", "6"])
+    assert found.exit_code == 0, found.output
+    first = json.loads((folder / "visual_genome_relation.json").read_text())[0]
+    (folder / "images" / first["image_path"]).unlink()  # a missing image
+    return folder
+
+
+@pytest.fixture(scope="module")
+def table(data, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "one"
+    done = subprocess.run([*COMMAND, f"--data={data}", f"--out={out}"], env=ALONE, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_table_has_scores_baselines_and_broken_items(table, data):
+    count = len(aro.load(data, "vg_relation"))
+    assert f"{count} items; 1 broken (missing image)" in table
+    for name in ("iᵒ against", "iˢ against", "DiffITM", "Classifier", "| clip |", "| text |", "| attention |"):
+        assert table.count(name) == 2
+
+    assert "69.1" in table and "40.1" in table  # the paper's, in their own column
+
+
+def test_killed_and_resumed_is_the_same_table(data, table, tmp_path):
+    command = [*COMMAND, f"--data={data}", f"--out={tmp_path / 'out'}"]
+    process = subprocess.Popen(command, env=ALONE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    records = tmp_path / "out" / "records-00000.jsonl"
+    end = time.monotonic() + 120
+    while not (records.exists() and records.read_bytes().count(b"\n") >= 3):
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    half = records.read_bytes().count(b"\n")
+    resumed = subprocess.run(command, env=ALONE, capture_output=True, text=True)
+    assert resumed.stdout == table
+    assert half < records.read_bytes().count(b"\n")
+
+
+def test_two_processes_give_the_same_table(data, table, tmp_path):
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes=2"]  # gloo on CPUs
+    launch += ["--num_machines=1", "--mixed_precision=no", "--dynamo_backend=no", "--main_process_port=0"]
+    command = [*launch, *COMMAND[1:], f"--data={data}", f"--out={tmp_path}"]
+    done = subprocess.run(command, env=ALONE, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert all((tmp_path / f"records-0000{rank}.jsonl").stat().st_size for rank in (0, 1))
+    assert done.stdout.strip().endswith(table.strip())
+
+
+def test_dry_run_measures_nothing(data, tmp_path):
+    arguments = ["relation", f"--data={data}", f"--out={tmp_path / 'x'}", "--tasks=vg_relation", "--samples=50"]
+    found = CliRunner().invoke(app, [*arguments, "--dry-run"])
+    items = [item for item in aro.load(data, "vg_relation") if not item.broken]
+    assert f"{50 * 3 * len(items):,} evaluations" in found.output and "hours" in found.output
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--tasks=vg_relations"], "task"),
+        (["--model=no-such-folder"], "no-such-folder"),
+        (["--samples=3"], "samples must be an even"),
+    ],
+)
+def test_bad_arguments_are_one_line(arguments, message, data, tmp_path):
+    options = ["relation", f"--data={data}", f"--out={tmp_path}", "--tasks=vg_relation", *arguments]
+    found = CliRunner().invoke(app, options)
+    assert found.exit_code == 2 and message in found.output
+    assert len(found.output.strip().splitlines()) == 1
+
+
+def test_help_has_examples():
+    for command in ("relation", "report", "scenes-data"):
+        assert "Example: infodecomp" in CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "300"}).output
+
+
+def test_report_needs_a_run(tmp_path):
+    found = CliRunner().invoke(app, ["report", str(tmp_path)])
+    assert found.exit_code == 2 and "out must be the folder of a run" in found.output
