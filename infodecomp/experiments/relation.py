@@ -20,7 +20,7 @@ SCORES = {
     "mse": "− squared error, as drawn (DiffITM)",
     "uniform": "− squared error, uniform timesteps (Diffusion Classifier)",
 }
-# Accuracy in %, Tables 1 and 2 of the paper: Stable Diffusion 2.1 on the published data
+# Accuracy in %, Table 1 of the paper: Stable Diffusion 2.1 on the published data
 PAPER = {
     "vg_attribution": {"clip": 64.6, "mse": 62.9, "orthogonal": 72.0},
     "vg_relation": {"clip": 51.4, "mse": 50.0, "orthogonal": 69.1},
