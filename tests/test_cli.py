@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 from infodecomp.cli import app
 from infodecomp.datasets import aro
+from infodecomp.scenes.net import NETWORK
 
 COMMAND = [sys.executable, "-m", "infodecomp.cli", "relation", "--samples", "10", "--tasks", "vg_relation,coco_order"]
 COMMAND += ["--clip", "scenes", "--text", "scenes", "--attention"]
@@ -94,11 +96,60 @@ def test_bad_arguments_are_one_line(arguments, message, data, tmp_path):
     assert len(found.output.strip().splitlines()) == 1
 
 
+CORRELATIONS = ("| image | cmi |", "| pixel | attention |", "| image | cmi − attention |")
+METHODS = ("| whole image |", "| attention |", "| cmi |", "| mi |", "| attention + information |")
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("coco")
+    found = CliRunner().invoke(app, ["scenes-data", str(folder), "--count", "7", "--format", "coco"])
+    assert found.exit_code == 0, found.output
+    (folder / "val2017" / "000000000002.png").unlink()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rows"),
+    [
+        (["localize", "--exact", "--samples=8"], METHODS),
+        (["localize", "--task=scenes.csv", "--samples=8"], ("| whole image |", "| cmi |")),
+        (["intervene", "--samples=8", "--steps=4"], CORRELATIONS),
+        (["intervene", "--swap=fish=bird,owl=cat,dog=cat", "--samples=8", "--steps=4"], ("Too few",)),
+    ],
+)
+def test_other_experiments_end_to_end(arguments, rows, pictures, tmp_path):
+    """In one go, and cut in two, as far as records are concerned: the same table."""
+    whole, cut = ([*arguments, f"--data={pictures}", f"--out={tmp_path / name}"] for name in ("whole", "cut"))
+    found = CliRunner().invoke(app, whole)
+    assert found.exit_code == 0, found.output
+    assert "broken (missing image)" in found.output
+    assert all(row in found.output for row in rows)
+    shutil.copytree(tmp_path / "whole", tmp_path / "cut")
+    records = tmp_path / "cut" / "records-00000.jsonl"
+    records.write_bytes(records.read_bytes()[:-400])
+    assert CliRunner().invoke(app, cut).output == found.output
+
+
 def test_help_has_examples():
-    for command in ("relation", "report", "scenes-data"):
+    for command in ("relation", "localize", "intervene", "report", "scenes-data"):
         assert "Example: infodecomp" in CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "300"}).output
 
 
 def test_report_needs_a_run(tmp_path):
     found = CliRunner().invoke(app, ["report", str(tmp_path)])
     assert found.exit_code == 2 and "out must be the folder of a run" in found.output
+
+
+def test_record_of_a_run(data, table, tmp_path):
+    """What the book keeps of a run: settings, versions, hashes of the weights, counts and the table's numbers."""
+    out, file = tmp_path / "out", tmp_path / "record.json"
+    arguments = ["relation", f"--data={data}", f"--out={out}", "--tasks=vg_relation", "--samples=4"]
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    assert CliRunner().invoke(app, ["report", str(out), f"--record={file}"]).exit_code == 0
+    record = json.loads(file.read_text())
+    assert record["settings"]["samples"] == 4 and "torch" in record["versions"]
+    assert record["weights"] == json.loads((NETWORK / "record.json").read_text())["sha256"]
+    found = record["tasks"]["vg_relation"]
+    assert found["broken"] == {"missing image": 1} and found["count"] == 6
+    assert found["table"]["orthogonal"]["all"][3] == 5

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import platform
+from collections import Counter
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -89,3 +90,18 @@ def in_order(out, ids):
     """The records of ids, in their order, and the ids that have none yet."""
     records = read_records(out)
     return [records[i] for i in ids if i in records], [i for i in ids if i not in records]
+
+
+def condensed(records, table):
+    """What a record of a run keeps: counts, what was broken, and the numbers of the table."""
+    broken = Counter(r["broken"] for r in records if "broken" in r)
+    return {"count": len(records), "broken": dict(broken), "table": table}
+
+
+def hashes(model):
+    """{file: sha256} of the weights of a local model, "scenes-net" or a folder; {} for others."""
+    from ..scenes.net import NETWORK
+
+    folder = NETWORK if model == "scenes-net" else Path(model)
+    files = sorted(folder.rglob("*.safetensors")) if folder.is_dir() else []
+    return {str(f.relative_to(folder)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}

@@ -1,0 +1,169 @@
+"""Prompt intervention (Kong et al. 2024, 3.3): a picture is carried to noise under its caption and back under another.
+
+Change is the squared difference of what comes back with and without the intervention, so that the solver's error is in
+both. Does information foretell it, per picture and per pixel, and better than attention does?
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from ..attention import attention_maps, word_map
+from ..estimate import compare
+from ..flow import from_noise, to_noise
+from ..words import without
+
+PAPER = {"image": {"cmi": 0.34, "attention": 0.24}, "pixel": {"cmi": 0.27, "attention": 0.21}}  # Pearson correlations
+
+
+PAIRS = "dog=cat,zebra=horse,bed=table,bear=elephant,airplane=kite,person=monkey,people=monkeys,teddy bear=robot"
+
+
+class Edit(NamedTuple):
+    """An item of coco.load with the words position … stop − 1 of its caption omitted or swapped: `edited`."""
+
+    id: str
+    group: str
+    caption: str
+    position: int
+    stop: int
+    edited: str
+    broken: str | None
+    detail: str
+    open: Callable
+
+
+def pairs(text):
+    """{word: its stand-in}, both ways, of "dog=cat,bed=table", or of the paper's own pairs for "paper"; {} for ""."""
+    found = {}
+    for pair in (PAIRS if text == "paper" else text).split(",") if text else []:
+        one, _, other = (part.strip() for part in pair.partition("="))
+        if not one or not other:
+            raise ValueError(f"swap must be 'paper' or pairs such as dog=cat,bed=table, got {text!r:.80}")
+        found |= {one: other, other: one}
+    return found
+
+
+def edits(items, swap=None, placeholder=None):
+    """Edits of items of coco.load: the word omitted (with or without a placeholder), or, with swap, replaced.
+
+    With swap only items whose word it names are kept, since the others are no part of the experiment.
+    """
+    found = []
+    for item in items:
+        stop = item.position + len(item.word.split())
+        word = (swap or {}).get(item.word.casefold())
+        if item.broken:
+            edited = ""
+        elif not swap:
+            edited = without(item.caption, item.position, stop, placeholder)
+        elif word:
+            edited = replaced(item.caption, item.position, stop, word)
+        else:
+            continue
+        place = item.position, stop, edited
+        found.append(Edit(item.id, item.group, item.caption, *place, item.broken, item.detail, item.open))
+    return found
+
+
+def replaced(caption, position, stop, word):
+    """The caption with the words position … stop − 1 replaced by a word, punctuation kept."""
+    return without(caption, position, stop, placeholder=word)
+
+
+def intervene(model, x, caption, edited, *, steps=100, range=None):
+    """(back, other): what noise of x (B, C, h, w) under `caption` becomes under it again, and under `edited`.
+
+    Heun on Karras sigmas, as in the paper; 6 evaluations a step.
+    """
+    range, options = range or model.flow_range, {"steps": steps}
+    told, otherwise = model.condition(caption), model.condition(edited)
+    noise = to_noise(model, x, told, range=range, **options)
+    return tuple(from_noise(model, noise, c, range=range, **options) for c in (told, otherwise))
+
+
+def measure(model, item, *, samples, seed, steps=100, batch_size=None):
+    """The record of one Edit.
+
+    Against the caption without the word: omission scores by the word's CMI, a swap by the difference of both words'.
+    """
+    x = model.encode(item.open())
+    back, other = intervene(model, x, item.caption, item.edited, steps=steps)
+    change = (other - back).double().square().sum(1)[0]
+    context = without(item.caption, item.position, item.stop)  # in which a word's CMI is taken, whatever the edit
+    swapped = not item.edited.replace("_", "").split() == context.split()
+    conditions = [context, item.caption, item.edited][: 2 + swapped]
+    found = compare(model, x, conditions, samples=samples, seed=seed, batch_size=batch_size)
+    standard, orthogonal = (found.information(item.caption, context, kind) for kind in ("standard", "orthogonal"))
+    if swapped:
+        standard = standard - found.information(item.edited, context, "standard")
+        orthogonal = orthogonal - found.information(item.edited, context)
+    maps = {"cmi": orthogonal.map[0]}
+    scores = {"cmi": standard.nats.item()}
+    if hasattr(model, "unet"):
+        tokens = model.tokens(item.caption, item.position)
+        maps["attention"] = word_map(attention_maps(model, x, item.caption, samples=samples, seed=seed), tokens)[0]
+        scores["attention"] = maps["attention"].sum().item()
+    return {
+        "group": item.group,
+        "change": change.sum().item(),
+        "stderr": standard.stderr.item(),
+        "round_trip": (back - x).double().square().sum().item(),
+        "scores": scores,
+        "pixel": {name: pearson(map.flatten(), change.flatten()) for name, map in maps.items()},
+    }
+
+
+def pearson(one, other):
+    """Pearson's correlation of two vectors; None where one of them is constant."""
+    one, other = (torch.as_tensor(v, dtype=torch.float64).cpu() for v in (one, other))
+    if one.std() == 0 or other.std() == 0:
+        return None
+    return torch.corrcoef(torch.stack([one, other]))[0, 1].item()
+
+
+def summary(records, repeats=2000, seed=0):
+    """{level: {score: (r, low, high)}} with 95 % intervals over pictures, and "cmi − attention" on the same resamples.
+
+    level "image": correlation of scores with changes over pictures; "pixel": the mean over pictures of the correlation
+    within one. The paper's ± are a tenth of a bootstrap's standard deviation, so that they prove no difference.
+    """
+    kept, random = [r for r in records if "scores" in r], np.random.default_rng(seed)
+    names = [name for name in ("cmi", "attention") if kept and all(name in r["scores"] for r in kept)]
+    values = {name: np.array([r["scores"][name] for r in kept]) for name in names}
+    within = {name: np.array([r["pixel"][name] for r in kept], dtype=float) for name in names}  # None becomes NaN
+    change = np.array([r["change"] for r in kept])
+    picks = [np.arange(len(kept)), *random.integers(0, len(kept), (repeats, len(kept)))]
+
+    def all_of(pick):
+        image = {name: np.corrcoef(values[name][pick], change[pick])[0, 1] for name in names}
+        return {"image": image, "pixel": {name: np.nanmean(within[name][pick]) for name in names}}
+
+    drawn, table = [all_of(pick) for pick in picks], {}
+    for level in ("image", "pixel"):
+        columns = {name: np.array([d[level][name] for d in drawn]) for name in names}
+        if len(names) == 2:
+            columns["cmi − attention"] = columns["cmi"] - columns["attention"]
+        table[level] = {n: (c[0], *np.nanpercentile(c[1:], [2.5, 97.5])) for n, c in columns.items()}
+    return table
+
+
+def report(tasks):
+    """Markdown of {task: records}: correlations with their intervals, beside the paper's."""
+    lines = []
+    for task, records in tasks.items():
+        broken = Counter(r["broken"] for r in records if "broken" in r)
+        counts = ", ".join(f"{n} broken ({reason})" for reason, n in sorted(broken.items())) or "none broken"
+        lines += [f"## {task}", "", f"{len(records)} items; {counts}", ""]
+        if sum("scores" in r for r in records) < 10:
+            lines += ["Too few for correlations.", ""]
+            continue
+        lines += ["| correlation with the change | score | r [95 %] | the paper's |", "|---|---|---|---|"]
+        for level, found in summary(records).items():
+            for name, (r, low, high) in found.items():
+                lines.append(f"| {level} | {name} | {r:.2f} [{low:.2f}, {high:.2f}] | {PAPER[level].get(name, '')} |")
+        lines.append("")
+    return "\n".join(lines)

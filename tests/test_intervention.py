@@ -1,0 +1,91 @@
+"""The flow under two captions against the closed-form flow; correlations and their bootstrap against numpy."""
+
+import numpy as np
+import pytest
+import torch
+
+import infodecomp as idc
+from infodecomp.experiments.intervention import edits, intervene, pairs, pearson, replaced, report, summary
+
+
+class Conditional:
+    """x given c is N(c, 1): the flow from sigma to sigma' keeps (x − c)/sqrt(1 + sigma²)."""
+
+    flow_range = (-6.0, 6.0)
+
+    def condition(self, c):
+        return c
+
+    def __call__(self, z, logsnr, c):
+        s, n = torch.sigmoid(logsnr)[:, None, None, None], torch.sigmoid(-logsnr)[:, None, None, None]
+        return n.sqrt() * (z - s.sqrt() * c)
+
+
+def test_intervention_is_the_closed_form_flow():
+    x = torch.randn(3, 1, 2, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    told, otherwise = (torch.full((3, 1, 1, 1), c, dtype=torch.float64) for c in (0.5, -1.0))
+    back, other = intervene(Conditional(), x, told, otherwise, steps=400)
+    low, high = (torch.tensor(a, dtype=torch.float64).neg().exp() for a in (-6.0, 6.0))  # sigma² at both ends
+    ratio = ((1 + high) / (1 + low)).sqrt()
+    assert torch.allclose(back, x, atol=1e-4)
+    assert torch.allclose(other - back, (otherwise - told) * (1 - ratio), atol=1e-4)
+
+
+def test_captions_with_a_word_replaced():
+    assert replaced("a dog, asleep", 1, 2, "cat") == "a cat, asleep"
+
+
+def test_edits_omit_or_swap_and_keep_what_is_broken():
+    from infodecomp.datasets.coco import Item
+
+    items = [Item("1", caption="two dogs, asleep", word="dogs", position=1), Item("2", broken="missing image")]
+    assert [(e.edited, e.broken) for e in edits(items)] == [("two, asleep", None), ("", "missing image")]
+    assert edits(items, placeholder="_")[0].edited == "two _, asleep"
+    assert edits(items, pairs("dogs=cats"))[0].edited == "two cats, asleep"
+    assert [e.id for e in edits(items, pairs("zebra=horse"))] == ["2"]
+    assert pairs("paper")["robot"] == "teddy bear" and pairs("") == {}
+    with pytest.raises(ValueError, match="swap must be"):
+        pairs("dog")
+
+
+def _records(seed=0, count=60):
+    random = np.random.default_rng(seed)
+    change = random.gamma(2, size=count)
+    return [
+        {"id": str(i), "change": c, "scores": {"cmi": c + random.normal(), "attention": random.normal()},
+         "pixel": {"cmi": 0.5 + 0.1 * random.normal(), "attention": None if i == 3 else 0.2}}
+        for i, c in enumerate(change)
+    ]  # fmt: skip
+
+
+def test_bootstrap_is_paired_and_centred():
+    records = _records()
+    table = summary(records, repeats=500)
+    scores = [r["scores"]["cmi"] for r in records]
+    r = np.corrcoef(scores, [r["change"] for r in records])[0, 1]
+    assert table["image"]["cmi"][0] == pytest.approx(r)
+    assert table["image"]["cmi"][1] < r < table["image"]["cmi"][2]
+    error = (table["image"]["cmi"][2] - table["image"]["cmi"][1]) / 4
+    assert error == pytest.approx((1 - r**2) / 60**0.5, rel=0.6)  # of the order that theory gives, not a tenth of it
+    assert table["pixel"]["attention"] == pytest.approx((0.2, 0.2, 0.2))
+    difference = table["image"]["cmi − attention"]
+    assert difference[0] == pytest.approx(table["image"]["cmi"][0] - table["image"]["attention"][0])
+    text = report({"t": [*records, {"id": "x", "broken": "missing image", "detail": ""}]})
+    assert "61 items; 1 broken (missing image)" in text and "0.34" in text and "0.27" in text
+
+
+def test_pearson():
+    assert pearson([1, 2, 3], [2, 4, 6]) == pytest.approx(1)
+    assert pearson([1, 1, 1], [1, 2, 3]) is None
+
+
+def test_redundant_word_changes_nothing_in_a_scene():
+    """With the exact denoiser, omitting a word that the rest implies leaves the flow as it was; a colour does not."""
+    model, scene = idc.load("scenes"), idc.scenes.scenes()[12345]
+    caption = next(c for c in idc.scenes.captions(scene) if "night" in c.split() and "moon" in c.split())
+    x = model.encode(idc.scenes.render(scene))
+    changes = {}
+    for word in ("under the moon", scene.first.colour):
+        back, other = intervene(model, x, caption, caption.replace(f" {word}", "", 1), steps=20)
+        changes[word] = (other - back).square().sum().item()
+    assert changes["under the moon"] < 1e-8 < 1e-2 < changes[scene.first.colour]
