@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import torch
 
-from .channel import logsnr_to_sigma, sigma_to_logsnr
+from .channel import alpha_bar_to_logsnr, logsnr_to_sigma, sigma_to_logsnr
 
 
 def karras_sigmas(low, high, steps, rho=7.0):
@@ -43,16 +43,40 @@ def _sigmas(denoiser, steps, range):
     return karras_sigmas(*range, steps)
 
 
-def to_noise(denoiser, x, condition=None, *, steps=100, range=None):
+@torch.no_grad()
+def scheduled(denoiser, z, condition, scheduler, steps):
+    """Carry z (B, *shape), of the channel's own scale, through a scheduler of diffusers, whichever way it goes.
+
+    ValueError for a scheduler that does not expect ε, or has no alphas_cumprod.
+    """
+    kind, bar = scheduler.config.get("prediction_type"), getattr(scheduler, "alphas_cumprod", None)
+    if kind != "epsilon" or bar is None:
+        raise ValueError(f"scheduler must have alphas_cumprod and expect 'epsilon', got {kind!r}")
+    scheduler.set_timesteps(steps)
+    for t in scheduler.timesteps:
+        logsnr = alpha_bar_to_logsnr(bar[t].double()).to(z)
+        z = scheduler.step(denoiser(z, logsnr.expand(len(z)), condition), t, z).prev_sample
+    return z
+
+
+def to_noise(denoiser, x, condition=None, *, steps=100, range=None, scheduler=None):
     """Encode x (B, *shape) as noise of unit variance, under a condition: the data are taken for sigma's lower end.
 
-    range: log-SNRs between which the flow runs; None: the denoiser's own. Raises ValueError where it has none.
+    range: log-SNRs between which the flow runs; None: the denoiser's own. scheduler: None for Heun's method; else an
+    inverse scheduler of diffusers, such as DDIMInverseScheduler, over its own levels. Raises ValueError for no range.
     """
+    if scheduler is not None:
+        return scheduled(denoiser, x, condition, scheduler, steps)
     sigmas = _sigmas(denoiser, steps, range).flip(0)
     return heun(denoiser, x, condition, sigmas) / (1 + sigmas[-1] ** 2).sqrt()
 
 
-def from_noise(denoiser, noise, condition=None, *, steps=100, range=None):
-    """Decode noise (B, *shape) of unit variance to data at sigma's lower end; inverts to_noise, up to the solver."""
+def from_noise(denoiser, noise, condition=None, *, steps=100, range=None, scheduler=None):
+    """Decode noise (B, *shape) of unit variance to data at sigma's lower end; inverts to_noise, up to the solver.
+
+    scheduler: None for Heun's method; else one of diffusers, such as DDIMScheduler.
+    """
+    if scheduler is not None:
+        return scheduled(denoiser, noise, condition, scheduler, steps)
     sigmas = _sigmas(denoiser, steps, range)
     return heun(denoiser, noise * (1 + sigmas[0] ** 2).sqrt(), condition, sigmas)

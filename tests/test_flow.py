@@ -35,6 +35,28 @@ def test_there_and_back():
     assert errors[2] < 1e-3 and errors[0] > 3 * errors[1] > 9 * errors[2]
 
 
+def test_schedulers_of_diffusers_follow_the_closed_form_flow():
+    """DDIM is of first order: its error against the flow of a Gaussian is halved by twice the steps, both ways."""
+    from diffusers import DDIMInverseScheduler, DDIMScheduler
+
+    wide = {"num_train_timesteps": 4000, "beta_start": 2.5e-5, "beta_end": 5e-3, "clip_sample": False}
+    x = normals(20, 3)
+    bar = DDIMScheduler(**wide).alphas_cumprod.double()
+    low, high = ((1 - b) / b for b in (bar[0], bar[-1]))  # sigma² at both ends
+    z = (x - 1) * ((VARIANCES + high) / (VARIANCES + low)).sqrt() + 1  # y, and its end in the scale of the channel
+    start, end = x * bar[0].sqrt(), z * bar[-1].sqrt()
+    there, back = [], []
+    for steps in (100, 200, 400):
+        found = flow.to_noise(GAUSSIAN, start, steps=steps, scheduler=DDIMInverseScheduler(**wide))
+        there.append((found - end).abs().max().item())
+        found = flow.from_noise(GAUSSIAN, end, steps=steps, scheduler=DDIMScheduler(**wide, set_alpha_to_one=False))
+        back.append((found - start).abs().max().item())
+    for errors in (there, back):
+        assert 1.6 < errors[0] / errors[1] < 2.5 and 1.6 < errors[1] / errors[2] < 2.5 and errors[2] < 0.1
+    with pytest.raises(ValueError, match="expect 'epsilon', got 'v_prediction'"):
+        flow.to_noise(GAUSSIAN, start, scheduler=DDIMInverseScheduler(prediction_type="v_prediction"))
+
+
 def test_karras_sigmas_span_the_range():
     sigmas = flow.karras_sigmas(-4.0, 2.0, 10)
     assert len(sigmas) == 11 and (sigmas.diff() < 0).all()
