@@ -63,14 +63,18 @@ def test_killed_and_resumed_is_the_same_table(data, table, tmp_path):
     assert half < records.read_bytes().count(b"\n")
 
 
-def test_two_processes_give_the_same_table(data, table, tmp_path):
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes=2"]  # gloo on CPUs
+def launched(arguments, out):
+    """What a command prints when two processes share it, with gloo on CPUs."""
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes=2"]
     launch += ["--num_machines=1", "--mixed_precision=no", "--dynamo_backend=no", "--main_process_port=0"]
-    command = [*launch, *COMMAND[1:], f"--data={data}", f"--out={tmp_path}"]
-    done = subprocess.run(command, env=ALONE, capture_output=True, text=True)
+    done = subprocess.run([*launch, *arguments, f"--out={out}"], env=ALONE, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert all((tmp_path / f"records-0000{rank}.jsonl").stat().st_size for rank in (0, 1))
-    assert done.stdout.strip().endswith(table.strip())
+    assert all((out / f"records-0000{rank}.jsonl").stat().st_size for rank in (0, 1))
+    return done.stdout.strip()
+
+
+def test_two_processes_give_the_same_table(data, table, tmp_path):
+    assert launched([*COMMAND[1:], f"--data={data}"], tmp_path).endswith(table.strip())
 
 
 def test_dry_run_measures_nothing(data, tmp_path):
@@ -129,6 +133,13 @@ def test_other_experiments_end_to_end(arguments, rows, pictures, tmp_path):
     records = tmp_path / "cut" / "records-00000.jsonl"
     records.write_bytes(records.read_bytes()[:-400])
     assert CliRunner().invoke(app, cut).output == found.output
+
+
+@pytest.mark.parametrize("arguments", [["localize", "--samples=4"], ["intervene", "--samples=4", "--steps=2"]])
+def test_other_experiments_on_two_processes(arguments, pictures, tmp_path):
+    arguments = [*arguments, f"--data={pictures}"]
+    alone = CliRunner().invoke(app, [*arguments, f"--out={tmp_path / 'one'}"])
+    assert launched(["-m", "infodecomp.cli", *arguments], tmp_path / "two").endswith(alone.output.strip())
 
 
 def test_help_has_examples():
