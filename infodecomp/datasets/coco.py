@@ -106,7 +106,7 @@ def _engine():
 def load(folder, task="coco_it"):
     """Items of "coco_it", made from folder/annotations, or of a CSV file of the authors in folder ("COCO-WL.csv").
 
-    folder has val2017/ and annotations/{instances,captions}_val2017.json. ValueError for missing files or columns.
+    folder has val2017/ and annotations/ of instances and captions of val2017. ValueError for missing files or columns.
     """
     folder = str(folder)
     return list(_made(folder) if task == "coco_it" else _from_csv(folder, task))
