@@ -221,7 +221,7 @@ def intervene(
         items = intervention.edits(coco.load(data, task), intervention.pairs(swap), placeholder or None)[:limit]
         running = "change", lambda record: record["change"], _mean
         setup = Setup(out, model, device, dtype, dry_run, settings)
-        _go(setup, items, prepare, lambda item: 3 * samples + 6 * steps, running)
+        _go(setup, items, prepare, lambda item: (3 + item.swapped) * samples + 6 * steps, running)
     except ValueError as error:
         _fail(error)
 

@@ -104,6 +104,10 @@ class DiffusersModel(Model):
 
     # ---------------------------------------------------------------------------------------------- pictures and x
 
+    def frame(self, image):
+        """A PIL picture as encode sees it, RGB: cut to its middle and resized to the model's size."""
+        return self._pictures.resize(image, *self._pixels, resize_mode="crop")
+
     @torch.no_grad()
     def encode(self, images):
         """x (B, *shape) float32 of PIL images, cut to their middle and resized to the model's size, or of a tensor

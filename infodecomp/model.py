@@ -21,6 +21,10 @@ class Model:
     tokenizer = None
     _as_read = staticmethod(str)  # what the tokenizer gets of a caption
 
+    def frame(self, image):
+        """A PIL picture as encode sees it: whole, unless a model cuts and resizes."""
+        return image
+
     def generate(self, captions, seed=0, *, steps=40):
         """PIL images, one per caption (a str or None is one): the probability-flow ODE from noise, then a denoising."""
         captions = [captions] if captions is None or isinstance(captions, str) else captions

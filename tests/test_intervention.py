@@ -41,6 +41,7 @@ def test_edits_omit_or_swap_and_keep_what_is_broken():
     items = [Item("1", caption="two dogs, asleep", word="dogs", position=1), Item("2", broken="missing image")]
     assert [(e.edited, e.broken) for e in edits(items)] == [("two, asleep", None), ("", "missing image")]
     assert edits(items, placeholder="_")[0].edited == "two _, asleep"
+    assert not edits(items, placeholder="_")[0].swapped and edits(items, pairs("dogs=cats"))[0].swapped
     assert edits(items, pairs("dogs=cats"))[0].edited == "two cats, asleep"
     assert [e.id for e in edits(items, pairs("zebra=horse"))] == ["2"]
     assert pairs("paper")["robot"] == "teddy bear" and pairs("") == {}

@@ -25,6 +25,8 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 import infodecomp as idc
 from infodecomp import pipeline
+from infodecomp.datasets import coco
+from infodecomp.experiments import intervention, localization
 from infodecomp.pipeline import examine
 from infodecomp.scenes.parts import make_tokenizer
 
@@ -157,6 +159,29 @@ def test_latents_are_the_posterior_mean_scaled_and_come_back(sd):
     picture = torch.tensor(np.array(sd.decode(sd.encode(pixels))[0])).permute(2, 0, 1) / 127.5 - 1
     assert torch.allclose(picture, decoded[0].clamp(-1, 1), atol=1.01 / 127.5)
     assert torch.equal(sd.encode(COFFEE.convert("RGBA")), sd.encode(COFFEE))
+
+
+def test_masks_are_cut_as_pictures_are(sd):
+    """A mask lies, cut by `framed`, where encode sees the thing; both experiments run on Stable Diffusion's classes."""
+    height, width = sd._pixels
+    wide = Image.new("RGB", (4 * width, 2 * height))
+    wide.paste((255, 255, 255), (2 * width, 0, 3 * width, 2 * height))  # right half of the middle square
+    assert torch.equal(sd.encode(wide), sd.encode(sd.frame(wide)))
+    mask = np.asarray(wide)[..., 0] > 127
+    cut = localization.framed(sd, mask)
+    assert mask.mean() == 0.25 and cut.shape == (height, width) and cut.mean() == 0.5
+    assert np.array_equal(cut, np.asarray(sd.frame(wide))[..., 0] > 127)
+
+    class Thing(coco.Item):
+        open, mask = lambda self: wide, lambda self: mask
+
+    thing = Thing("x", caption="the red owl", word="owl", position=2)
+    record = localization.measure(sd, thing, samples=4, seed=0)
+    assert record["iou"]["whole image"][0] == 0.5 and set(record["iou"]) == set(localization.METHODS)
+    for swap in (None, {"owl": "cat"}):
+        (edit,) = intervention.edits([thing], swap, "_")
+        record = intervention.measure(sd, edit, samples=4, seed=0, steps=2)
+        assert set(record["scores"]) == {"cmi", "attention"} and record["change"] > 0
 
 
 def test_captions_are_encoded_once_and_may_be_given_encoded(sd):

@@ -4,7 +4,6 @@ Change is the squared difference of what comes back with and without the interve
 both. Does information foretell it, per picture and per pixel, and better than attention does?
 """
 
-from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ from ..attention import attention_maps, word_map
 from ..estimate import compare
 from ..flow import from_noise, to_noise
 from ..words import without
+from .runner import heading
 
 PAPER = {"image": {"cmi": 0.34, "attention": 0.24}, "pixel": {"cmi": 0.27, "attention": 0.21}}  # Pearson correlations
 
@@ -31,6 +31,7 @@ class Edit(NamedTuple):
     position: int
     stop: int
     edited: str
+    swapped: bool
     broken: str | None
     detail: str
     open: Callable
@@ -64,7 +65,7 @@ def edits(items, swap=None, placeholder=None):
             edited = replaced(item.caption, item.position, stop, word)
         else:
             continue
-        place = item.position, stop, edited
+        place = item.position, stop, edited, bool(swap)
         found.append(Edit(item.id, item.group, item.caption, *place, item.broken, item.detail, item.open))
     return found
 
@@ -94,11 +95,10 @@ def measure(model, item, *, samples, seed, steps=100, batch_size=None):
     back, other = intervene(model, x, item.caption, item.edited, steps=steps)
     change = (other - back).double().square().sum(1)[0]
     context = without(item.caption, item.position, item.stop)  # in which a word's CMI is taken, whatever the edit
-    swapped = not item.edited.replace("_", "").split() == context.split()
-    conditions = [context, item.caption, item.edited][: 2 + swapped]
+    conditions = [context, item.caption, item.edited][: 2 + item.swapped]
     found = compare(model, x, conditions, samples=samples, seed=seed, batch_size=batch_size)
     standard, orthogonal = (found.information(item.caption, context, kind) for kind in ("standard", "orthogonal"))
-    if swapped:
+    if item.swapped:
         standard = standard - found.information(item.edited, context, "standard")
         orthogonal = orthogonal - found.information(item.edited, context)
     maps = {"cmi": orthogonal.map[0]}
@@ -155,9 +155,7 @@ def report(tasks):
     """Markdown of {task: records}: correlations with their intervals, beside the paper's."""
     lines = []
     for task, records in tasks.items():
-        broken = Counter(r["broken"] for r in records if "broken" in r)
-        counts = ", ".join(f"{n} broken ({reason})" for reason, n in sorted(broken.items())) or "none broken"
-        lines += [f"## {task}", "", f"{len(records)} items; {counts}", ""]
+        lines += heading(task, records)
         if sum("scores" in r for r in records) < 10:
             lines += ["Too few for correlations.", ""]
             continue

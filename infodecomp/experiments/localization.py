@@ -5,15 +5,16 @@ A map is brought to the picture's size by bilinear interpolation, scaled to 0–
 """
 
 import hashlib
-from collections import Counter
 
 import numpy as np
 import torch
+from PIL import Image
 from torch.nn.functional import interpolate
 
 from ..attention import attention_maps, daam, record, word_map
 from ..flow import from_noise, to_noise
 from ..words import word_maps
+from .runner import heading
 
 THRESHOLDS = np.linspace(0.1, 0.5, 50)
 METHODS = ("whole image", "attention", "cmi", "mi", "attention + information")
@@ -80,10 +81,14 @@ def inside(map, mask):
     return float(large[mask].sum() / (large.sum() or 1.0))
 
 
+def framed(model, mask):
+    """A mask (H, W) cut and resized as the model does it with the picture, bool."""
+    return np.asarray(model.frame(Image.fromarray(mask.astype(np.uint8) * 255)).convert("L")) > 127
+
+
 def measure(model, item, *, samples, seed, batch_size=None, exact=None):
     """The record of one item of coco.load; exact: a model whose CMI map is the truth (800 samples)."""
-    picture, mask = item.open(), item.mask()
-    mask, frame = _framed(model, picture, mask)
+    frame, mask = model.frame(item.open()), framed(model, item.mask())
     options = {"samples": samples, "seed": seed, "batch_size": batch_size}
     maps, nats = localize(model, frame, item.caption, item.position, attention=hasattr(model, "unet"), **options)
     result = {"group": item.group, "nats": nats, "crowd": bool(getattr(item, "crowd", False))}
@@ -97,16 +102,6 @@ def measure(model, item, *, samples, seed, batch_size=None, exact=None):
                      for name, map in maps.items()}  # fmt: skip
             result["correlation"] = {name: round(r.item(), 4) for name, r in pairs.items()}
     return result
-
-
-def _framed(model, picture, mask):
-    """Mask and picture as the model sees them: cut to the middle and resized by a model that does so."""
-    frame = getattr(model, "frame", None)
-    if frame is None:
-        return np.asarray(mask, bool), picture
-    from PIL import Image
-
-    return np.asarray(frame(Image.fromarray(mask.astype(np.uint8) * 255))) > 127, frame(picture)
 
 
 def held_out(name):
@@ -145,10 +140,8 @@ def report(tasks, samples=100):
     """Markdown of {task: records}: mIoU ± standard error with the threshold held out, beside the paper's own."""
     lines = []
     for task, records in tasks.items():
-        broken = Counter(r["broken"] for r in records if "broken" in r)
-        counts = ", ".join(f"{n} broken ({reason})" for reason, n in sorted(broken.items())) or "none broken"
         crowds = sum(r.get("crowd", 0) for r in records)
-        lines += [f"## {task}", "", f"{len(records)} items; {counts}; {crowds} with crowds", ""]
+        lines += heading(task, records, f"; {crowds} with crowds")
         lines += ["| method | mIoU, % (threshold) | best on the same | inside, % | r with exact | the paper's, % |"]
         lines += ["|---|---|---|---|---|---|"]
         for name, line in summary(records).items():

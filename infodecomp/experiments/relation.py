@@ -13,6 +13,7 @@ from scipy.stats import binomtest
 
 from ..datasets.aro import Broken
 from ..estimate import compare
+from .runner import heading
 
 SCORES = {
     "orthogonal": "iᵒ against the empty prompt (the paper's)",
@@ -124,9 +125,8 @@ def report(tasks, least=25):
     """Markdown of {task: records}: accuracy with its interval per score, the paper's own number in its own column."""
     lines = []
     for task, records in tasks.items():
-        broken = Counter(r["broken"] for r in records if "broken" in r)
         table = summary(records, least)
-        lines += [f"## {task}", "", f"{len(records)} items; " + _count(broken), ""]
+        lines += heading(task, records)
         if not table:
             continue
         reference = next(iter(table))
@@ -146,7 +146,3 @@ def report(tasks, least=25):
             ]
         lines.append("")
     return "\n".join(lines)
-
-
-def _count(broken):
-    return ", ".join(f"{n} broken ({reason})" for reason, n in sorted(broken.items())) or "none broken"

@@ -92,6 +92,13 @@ def in_order(out, ids):
     return [records[i] for i in ids if i in records], [i for i in ids if i not in records]
 
 
+def heading(task, records, more=""):
+    """Lines of Markdown that begin a task's report: how many items, and how many of them broken, by reason."""
+    broken = Counter(r["broken"] for r in records if "broken" in r)
+    told = ", ".join(f"{n} broken ({reason})" for reason, n in sorted(broken.items())) or "none broken"
+    return [f"## {task}", "", f"{len(records)} items; {told}{more}", ""]
+
+
 def condensed(records, table):
     """What a record of a run keeps: counts, what was broken, and the numbers of the table."""
     broken = Counter(r["broken"] for r in records if "broken" in r)
