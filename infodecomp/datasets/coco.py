@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..words import units, without
+from ..words import core, without
 from .aro import Broken, open_picture
 
 COLUMNS = ("Image ID", "Label", "correct_obj+context", "context", "correct_obj", "context_")
@@ -81,13 +81,16 @@ def _annotations(folder):
 
 def find(caption, name):
     """(position, stop) of a category's name, or its plural, as whole words of caption.split(); None if not there."""
-    wanted = {name.casefold(), _plural(name).casefold()}
-    spans = [(a, b, re.sub(r"[^\w\s'-]", "", text).casefold()) for a, b, text in units(caption, ())]
-    length = len(name.split())
-    for k in range(len(spans) - length + 1):
-        piece = spans[k : k + length]
-        if " ".join(text for _, _, text in piece) in wanted:
-            return piece[0][0], piece[-1][1]
+    return _place(caption, {name.casefold(), _plural(name).casefold()})
+
+
+def _place(caption, wanted):
+    """(position, stop) of the first of the wanted texts (in lower case) among the words of a caption, or None."""
+    split = caption.split()
+    lengths = sorted({len(text.split()) for text in wanted})
+    for start, length in ((k, n) for k in range(len(split)) for n in lengths):
+        if core(" ".join(split[start : start + length])).casefold() in wanted:
+            return start, start + length
     return None
 
 
@@ -126,7 +129,7 @@ def _made(folder):
                 place = find(" ".join(caption.split()), name)
                 if place:
                     caption = " ".join(caption.split())
-                    word = " ".join(caption.split()[slice(*place)]).strip(".,;:!?\"'")
+                    word = core(" ".join(caption.split()[slice(*place)]))
                     item = Item(f"coco_it/{image:012d}/{name}", name, caption, word, place[0], without(caption, *place))
                     file = coco.loadImgs([image])[0]["file_name"]
                     yield _checked(item, folder, file, image, name, bool(crowds[number]))
@@ -154,13 +157,10 @@ def _from_csv(folder, task):
             yield item._replace(broken="bad entry", detail=f"image, caption and word must be given, got {row!r:.160}")
             continue
         item = item._replace(caption=caption, word=word)
-        length = len(word.split())
-        spans = [(a, a + length) for a in range(len(caption.split()) - length + 1)]
-        plain = [re.sub(r"[^\w\s'-]", "", " ".join(caption.split()[slice(*s)])).casefold() for s in spans]
-        if word.casefold() not in plain:
+        place = _place(caption, {word.casefold()})
+        if place is None:
             yield item._replace(broken="word not in caption", detail=f"{word!r} is no whole word of {caption!r:.160}")
             continue
-        place = spans[plain.index(word.casefold())]
         item = item._replace(position=place[0], context=without(caption, *place))  # theirs is damaged in places
         file = known.get(int(digits), {}).get("file_name", f"{int(digits):012d}.jpg")
         yield _checked(item, folder, file, int(digits), category, False)

@@ -1,7 +1,8 @@
 """Prompt intervention (Kong et al. 2024, 3.3): a picture is carried to noise under its caption and back under another.
 
 Change is the squared difference of what comes back with and without the intervention, so that the solver's error is in
-both. Does information foretell it, per picture and per pixel, and better than attention does?
+both. As in the paper pictures start clean, without the noise of the flow's upper level (chapter 16 tells the price).
+Does information foretell it, per picture and per pixel, and better than attention does?
 """
 
 from collections.abc import Callable
@@ -126,10 +127,11 @@ def pearson(one, other):
 
 
 def summary(records, repeats=2000, seed=0):
-    """{level: {score: (r, low, high)}} with 95 % intervals over pictures, and "cmi − attention" on the same resamples.
+    """{level: {score: (r, low, high)}} with 95 % intervals, and "cmi − attention" on the same resamples.
 
-    level "image": correlation of scores with changes over pictures; "pixel": the mean over pictures of the correlation
-    within one. The paper's ± are a tenth of a bootstrap's standard deviation, so that they prove no difference.
+    Items are resampled, of which a picture may have several. level "image": correlation of scores with changes over
+    items; "pixel": the mean over items of the correlation within one. The paper's ± are a tenth of a bootstrap's
+    standard deviation, so that they prove no difference.
     """
     kept, random = [r for r in records if "scores" in r], np.random.default_rng(seed)
     names = [name for name in ("cmi", "attention") if kept and all(name in r["scores"] for r in kept)]

@@ -110,8 +110,9 @@ def held_out(name):
 
 
 def summary(records):
-    """{method: {"miou": (mean, stderr), "flattered": …, "inside": …, "correlation": …, "threshold": t}} over pictures.
+    """{method: {"miou": (mean, stderr), "flattered": …, "inside": …, "correlation": …, "threshold": t}}.
 
+    Means and standard errors are over items, as if independent; a picture may have several.
     The threshold is the best one on the half of the records that `held_out` names, scores are means over the rest;
     "flattered" takes the best threshold on those same pictures, as the paper does.
     """
