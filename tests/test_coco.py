@@ -107,3 +107,14 @@ def test_scenes_in_cocos_format(tmp_path):
         assert np.array_equal(np.asarray(item.open()), np.asarray(idc.scenes.render(scene)))
         assert idc.scenes.log_prob(scene, item.caption) > -np.inf
         assert item.word in item.caption.split() and item.word not in item.context.split()
+
+
+@pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")  # pycocotools is made for NumPy 1
+@pytest.mark.parametrize("corner", [False, True])
+def test_run_lengths_are_cocos(corner):
+    from pycocotools import mask as rle
+
+    where = np.zeros((4, 5), bool)
+    where[1:3, 2:4], where[0, 0] = True, corner
+    runs = export._runs(where)
+    assert np.array_equal(rle.decode(rle.frPyObjects(runs, 4, 5)), where)

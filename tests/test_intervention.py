@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import infodecomp as idc
-from infodecomp.experiments.intervention import edits, intervene, pairs, pearson, replaced, report, summary
+from infodecomp.experiments.intervention import edits, intervene, measure, pairs, pearson, replaced, report, summary
 
 
 class Conditional:
@@ -90,3 +90,27 @@ def test_redundant_word_changes_nothing_in_a_scene():
         back, other = intervene(model, x, caption, caption.replace(f" {word}", "", 1), steps=20)
         changes[word] = (other - back).square().sum().item()
     assert changes["under the moon"] < 1e-8 < 1e-2 < changes[scene.first.colour]
+
+
+@pytest.mark.parametrize("swap", [None, {"red": "blue"}])
+def test_record_of_an_edit_is_what_its_parts_say(swap):
+    """Omission scores by the word's CMI; a swap by a difference that, as iˢ, is the information against the other."""
+    from infodecomp.datasets.coco import Item
+
+    model = idc.load("scenes")
+    scene = next(s for s in idc.scenes.scenes() if s.first.colour == "red" and s.second.colour == "green")
+    caption = next(c for c in idc.scenes.captions(scene) if "red" in c.split())
+    picture = idc.scenes.render(scene)
+
+    class Shown(Item):
+        open = lambda self: picture  # noqa: E731
+
+    (edit,) = edits([Shown("x", caption=caption, word="red", position=caption.split().index("red"))], swap)
+    found = measure(model, edit, samples=20, seed=5, steps=10)
+    x = model.encode(picture)
+    back, other = intervene(model, x, caption, edit.edited, steps=10)
+    assert found["change"] == pytest.approx((other - back).double().square().sum().item(), rel=1e-6)
+    assert found["round_trip"] == pytest.approx((back - x).double().square().sum().item(), rel=1e-6)
+    against = idc.pointwise_information(model, x, caption, edit.edited, kind="standard", samples=20, seed=5)
+    assert found["scores"]["cmi"] == pytest.approx(against.nats.item(), rel=1e-6)
+    assert found["stderr"] == pytest.approx(against.stderr.item(), rel=1e-6)
