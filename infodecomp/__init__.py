@@ -14,6 +14,7 @@ __all__ = [
     "Estimate",
     "HeatMaps",
     "Posterior",
+    "SceneLab",
     "WordMaps",
     "channel",
     "compare",
@@ -34,8 +35,8 @@ __all__ = [
 
 
 def __getattr__(name):
-    if name == "HeatMaps":  # on first use: the widget's libraries take as long to import as all the rest
-        from .widget import HeatMaps
+    if name in ("HeatMaps", "SceneLab"):  # on first use: the widgets' libraries take as long to import as all the rest
+        from . import widget
 
-        return HeatMaps
+        return getattr(widget, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,7 +13,7 @@ from bs4 import BeautifulSoup
 from PIL import Image
 
 import infodecomp as idc
-from infodecomp.widget import HERE
+from infodecomp.widget.page import HERE
 
 CAPTION = "a red owl above a red cat"
 PICTURE = Image.new("RGB", (40, 30), (200, 100, 50))
@@ -148,7 +148,7 @@ def test_page_is_the_same_twice_and_holds_text_as_text():
 def test_mimebundle_has_live_and_static_forms(scene):
     data, _ = idc.HeatMaps(*scene)._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in data
-    assert data["text/plain"].startswith("HeatMaps(") and "data-heatmaps" in data["text/html"]
+    assert data["text/plain"].startswith("HeatMaps(") and "data-widget" in data["text/html"]
 
 
 def test_figure_shows_every_word_and_kind(scene):
@@ -164,3 +164,19 @@ def test_figure_shows_every_word_and_kind(scene):
 def test_importing_the_package_does_not_import_the_widget():
     code = "import sys, infodecomp; assert 'anywidget' not in sys.modules; infodecomp.HeatMaps"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_lab_holds_one_state():
+    scene = idc.scenes.scenes()[777]
+    lab = idc.SceneLab(scene, word="left of" if scene.axis == 0 else "above", question="CMI", logsnr=-3)
+    assert lab.scene == scene and lab.text == idc.scenes.captions(scene)[0] and "logsnr=-3" in lab.state
+    again = idc.SceneLab(state=lab.state)
+    assert again.state == lab.state == eval(repr(lab), {"SceneLab": idc.SceneLab}).state
+    data = lab._repr_mimebundle_()[0]
+    assert "data-widget" in data["text/html"] and "makeEngine" in data["text/html"]
+    wrong = {"text": "cat cat", "question": "why", "kind": "i", "logsnr": 99, "word": 40}
+    for name, value in [*wrong.items(), ("word", "moon")]:
+        with pytest.raises(ValueError):
+            idc.SceneLab(scene, **{name: value})
+    with pytest.raises(ValueError, match="state must have exactly"):
+        lab.state = "layout=beside-near"

@@ -1,15 +1,5 @@
 const SIDE = 320; // pixels of the canvas along its longer side, at least
 
-function make(tag, properties = {}, ...children) {
-  const element = Object.assign(document.createElement(tag), properties);
-  element.append(...children);
-  return element;
-}
-
-function bytes(base64) {
-  return Uint8Array.from(atob(base64.padEnd(Math.ceil(base64.length / 4) * 4, "=")), (c) => c.charCodeAt(0));
-}
-
 /** Two letters of base 64 are one of 4,096 steps from low to high. */
 function unpack([low, high, text]) {
   const raw = bytes(text); // three bytes are two numbers
@@ -18,16 +8,6 @@ function unpack([low, high, text]) {
     const at = 3 * (i >> 1);
     return low + step * (i % 2 ? ((raw[at + 1] & 15) << 8) | raw[at + 2] : (raw[at] << 4) | (raw[at + 1] >> 4));
   });
-}
-
-function number(value, error) {
-  const digits = error > 0 ? Math.min(6, Math.max(0, 1 - Math.floor(Math.log10(error)))) : 3;
-  return value.toFixed(digits).replace("-", "−");
-}
-
-function measured(value, error, digits) {
-  const text = (v) => (digits === undefined ? number(v, error) : v.toFixed(digits).replace("-", "−"));
-  return error === undefined ? text(value) : `${text(value)} ± ${text(error)}`;
 }
 
 /** Where the n·k pixels along one side of a bilinear map look: lower cell, upper cell, weight of the upper. */
@@ -46,12 +26,7 @@ function render({ model, el }) {
   const kinds = Object.fromEntries(state.kinds.map((kind) => [kind.name, kind]));
   for (const kind of state.kinds)
     kind.unpacked ??= kind.layers.map((layer) => layer && { ...layer, map: unpack(layer.map), error: layer.error && unpack(layer.error) });
-  const colours = Object.fromEntries(
-    Object.entries(state.colours).map(([name, table]) => {
-      const rgb = bytes(table);
-      return [name, Uint32Array.from({ length: 256 }, (_, i) => (0xff000000 | (rgb[3 * i + 2] << 16) | (rgb[3 * i + 1] << 8) | rgb[3 * i]) >>> 0)];
-    }),
-  );
+  const colours = Object.fromEntries(Object.entries(state.colours).map(([name, table]) => [name, palette(table)]));
   const group = `heatmaps-${Math.random().toString(36).slice(2)}`;
   const rows = neighbours(h, k);
   const columns = neighbours(w, k);
@@ -72,9 +47,11 @@ function render({ model, el }) {
   }
 
   // ---- the picture with the map on it ----
-  const canvas = make("canvas", { width: w * k, height: h * k, tabIndex: 0 });
-  canvas.setAttribute("role", "application");
-  const frame = make("span", { className: "cell", hidden: true });
+  const canvas = make("canvas", { width: w * k, height: h * k });
+  const pointed = cells(canvas, h, w, (to) => {
+    cell = to;
+    read();
+  });
   const sheet = new OffscreenCanvas(w * k, h * k);
   const pixels = new ImageData(w * k, h * k);
   const packed = new Uint32Array(pixels.data.buffer);
@@ -114,31 +91,6 @@ function render({ model, el }) {
     context.globalAlpha = model.get("opacity");
     context.drawImage(sheet, 0, 0);
   }
-
-  function point(to) {
-    cell = to && [Math.min(Math.max(to[0], 0), h - 1), Math.min(Math.max(to[1], 0), w - 1)];
-    frame.hidden = !cell;
-    if (cell) {
-      const part = (n, of) => `${(100 * n) / of}%`;
-      Object.assign(frame.style, { top: part(cell[0], h), left: part(cell[1], w), height: part(1, h), width: part(1, w) });
-    }
-    read();
-  }
-  const under = (event) => {
-    const box = canvas.getBoundingClientRect();
-    const along = (position, length, cells) => Math.floor((position / length) * cells);
-    point([along(event.clientY - box.top, box.height, h), along(event.clientX - box.left, box.width, w)]);
-  };
-  canvas.addEventListener("pointermove", under);
-  canvas.addEventListener("pointerdown", under);
-  canvas.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && point(null));
-  canvas.addEventListener("keydown", (event) => {
-    const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
-    if (step) point(cell ? [cell[0] + step[0], cell[1] + step[1]] : [h >> 1, w >> 1]);
-    else if (event.key === "Escape") point(null);
-    else return;
-    event.preventDefault();
-  });
 
   const readout = make("output");
   readout.setAttribute("aria-live", "polite");
@@ -222,10 +174,10 @@ function render({ model, el }) {
 
   hide.firstChild.disabled = !state.kinds.some(({ layers }) => layers.some((l) => l?.error));
 
-  el.classList.add("heatmaps-live");
+  el.classList.add("idc-live");
   el.dataset.lmSuppressShortcuts = "true"; // JupyterLab leaves our keys alone
   el.append(
-    make("div", { className: "view" }, make("div", { className: "picture" }, canvas, frame), bar, ticks, per, readout),
+    make("div", { className: "view" }, pointed, bar, ticks, per, readout),
     make(
       "div",
       { className: "controls" },

@@ -1,5 +1,5 @@
 // A page without a kernel: the state stands beside this script, and nobody else listens.
-for (const root of document.querySelectorAll("[data-heatmaps]:not([data-done])")) {
+for (const root of document.querySelectorAll(`.${widget}[data-widget]:not([data-done])`)) {
   const state = JSON.parse(root.querySelector("script[type='application/json']").textContent);
   const listeners = {};
   const model = {

@@ -234,7 +234,7 @@ def test_static_twin_in_print_and_without_scripts(page):
     for medium, image in (("screen", False), ("print", True)):
         page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": medium})
         assert page.execute_script(visible, ".static") == image
-        assert page.execute_script(visible, ".heatmaps-live") != image
+        assert page.execute_script(visible, ".idc-live") != image
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
     page.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     page.refresh()

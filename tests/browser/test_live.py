@@ -1,4 +1,4 @@
-"""The heat maps live in JupyterLab: what the reader does reaches Python, and what Python does reaches the page."""
+"""The widgets live in JupyterLab: what the reader does reaches Python, and what Python does reaches the page."""
 
 import json
 import os
@@ -31,6 +31,12 @@ w.observe(heard, names=["word", "kind", "opacity", "smooth"])
 w
 """
 
+LAB = """
+lab = idc.SceneLab(seed=3)
+lab.observe(lambda change: Path("lab.json").write_text(json.dumps([lab.text, lab.scene.first.colour])), names="state")
+lab
+"""
+
 
 def until(condition, seconds=60):
     end = time.monotonic() + seconds
@@ -46,7 +52,7 @@ def until(condition, seconds=60):
 
 @pytest.fixture
 def lab(tmp_path):
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CODE)])
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in (CODE, LAB)])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, tmp_path / "w.ipynb")
     home = {f"JUPYTER_{name}_DIR": str(tmp_path / name) for name in ("CONFIG", "DATA", "RUNTIME")}
@@ -68,7 +74,7 @@ def test_state_reaches_python_and_back(browser, lab):
     ready = "return jupyterapp.shell.currentWidget?.context?.sessionContext?.session?.kernel?.status"
     assert until(lambda: browser.execute_script(ready) == "idle")
     browser.execute_script("jupyterapp.commands.execute('notebook:run-all-cells')")
-    canvas = until(lambda: browser.find_element(By.CSS_SELECTOR, ".heatmaps-live .picture canvas"))
+    canvas = until(lambda: browser.find_element(By.CSS_SELECTOR, ".idc-live .picture canvas"))
     browser.execute_script("document.querySelector('.Toastify')?.remove()")  # Lab's news lie over the notebook
     assert "MI map of “red”" in canvas.get_attribute("aria-label")
 
@@ -76,15 +82,22 @@ def test_state_reaches_python_and_back(browser, lab):
         return until(lambda: json.loads((folder / "heard.json").read_text()) == list(state), 20)
 
     def click(value):
-        browser.find_element(By.CSS_SELECTOR, f".heatmaps-live input[value={value}]").click()
+        browser.find_element(By.CSS_SELECTOR, f".idc-live input[value={value}]").click()
 
     click("owl")
     assert heard("owl", "MI", 0.6, False, False)
-    move = "const o = document.querySelector('.heatmaps-live [type=range]'); o.value = 0.25;"
+    move = "const o = document.querySelector('.idc-live [type=range]'); o.value = 0.25;"
     browser.execute_script(move + "o.dispatchEvent(new Event('input'))")
     assert heard("owl", "MI", 0.25, False, False)
     click("CMI")
     assert heard("owl", "CMI", 0.25, True, False)
-    boxes = "return [...document.querySelectorAll('.heatmaps-live [type=checkbox]')].map(b => b.checked)"
+    boxes = "return [...document.querySelectorAll('.idc-live [type=checkbox]')].map(b => b.checked).slice(0, 3)"
     assert until(lambda: browser.execute_script(boxes) == [True, True, False])  # Python set smooth
     assert "CMI map of “owl”" in canvas.get_attribute("aria-label")
+
+    chosen = until(lambda: browser.find_element(By.CSS_SELECTOR, ".lab-live input[name$=first-colour][value=green]"))
+    browser.execute_script("arguments[0].scrollIntoView(); arguments[0].click()", chosen)
+    heard_lab = lambda: json.loads((folder / "lab.json").read_text())  # noqa: E731
+    assert until(lambda: heard_lab() == ["the green cat left of the blue boat", "green"], 20)
+    assert until(lambda: "samples of noise" in browser.find_element(By.CSS_SELECTOR, ".lab-live").text)
+    assert "SceneLab(" in browser.find_element(By.CSS_SELECTOR, ".lab-live .link").text

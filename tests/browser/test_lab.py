@@ -1,0 +1,432 @@
+"""The scene lab in Chromium, from a file, without network: its engine beside Python's on one noise, and its page."""
+
+import base64
+import itertools
+import json
+import math
+from pathlib import Path
+from urllib.parse import urlencode
+
+import axe_core_python
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from selenium.webdriver import ActionChains, Keys
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import Select, WebDriverWait
+from torch.nn.functional import pixel_shuffle, pixel_unshuffle
+
+import infodecomp as idc
+from infodecomp.scenes import grammar, meaning
+from infodecomp.widget.lab import link, read, stops, world
+from infodecomp.widget.page import source
+from infodecomp.words import units, without
+
+AXE = Path(axe_core_python.__file__).parent / "axe.min.js"
+PAGE = '<!doctype html><html lang="en"><meta charset="utf-8"><title>t</title><main><h1>t</h1>{}</main>'
+PAIR = """
+const pack = (array) => {
+  const raw = new Uint8Array(Float64Array.from(array).buffer);
+  let text = "";
+  for (let i = 0; i < raw.length; i += 8192) text += String.fromCharCode(...raw.subarray(i, i + 8192));
+  return btoa(text);
+};
+const [scene, text, name, seed] = arguments;
+const draws = [];
+const noises = [];
+const estimator = engine.estimator(scene, text, seed);
+while (!estimator.step((logsnr, weight, noise) => { draws.push([logsnr, weight]); noises.push(...noise); }));
+const q = estimator.names.indexOf(name);
+const kinds = ["orthogonal", "standard"].map((kind) => {
+  const { map, error } = estimator.view(name, kind);
+  return [estimator.totals(kind)[q], pack(map), pack(error)];
+});
+return [draws, pack(noises), estimator.exact[q], kinds];
+"""
+
+
+def floats(text):
+    return torch.tensor(np.frombuffer(base64.b64decode(text), np.float64).copy())
+
+
+@pytest.fixture(scope="module")
+def engine(browser, tmp_path_factory):
+    """A page with the engine alone."""
+    file = tmp_path_factory.mktemp("engine") / "page.html"
+    script = f"{source('engine.js')}\nwindow.engine = makeEngine({json.dumps(world())});"
+    file.write_text(PAGE.format(f"<script>{script}</script>"), encoding="utf-8")
+    browser.get_log("browser")
+
+    def run(code, *arguments):
+        if browser.current_url != file.as_uri():
+            browser.get(file.as_uri())
+        return browser.execute_script(code, *arguments)
+
+    return run
+
+
+def told(scene):
+    number = {thing: i for i, thing in enumerate(grammar.OBJECTS)}
+    values = (*scene[:3], number[scene.first], number[scene.second])
+    return dict(zip(("axis", "far", "night", "first", "second"), values, strict=True))
+
+
+def mixture(texts, weights):
+    """Readings of Σ weights · p(text | scene), as one condition of the exact denoiser."""
+    model, rows = idc.load("scenes"), []
+    for text, weight in zip(texts, weights, strict=True):
+        row = model.condition(text)[0].clone()
+        row[:, :4] *= weight
+        rows.append(row)
+    return torch.cat(rows)[None]
+
+
+def orders(text):
+    """The texts of the grammar with the same words: each pattern of the same classes, each filling."""
+    words, found = text.split(), set()
+    for names in grammar.patterns():
+        if sorted(names) == sorted(grammar.CLASS[w] for w in words):
+            of = {name: [w for w in words if grammar.CLASS[w] == name] for name in set(names)}
+            for filling in itertools.product(*(set(itertools.permutations(of[name])) for name in of)):
+                left = {name: list(fill) for name, fill in zip(of, filling, strict=True)}
+                found.add(" ".join(left[name].pop(0) for name in names))
+    return sorted(t for t in found if meaning.possible(t))
+
+
+def asked(text, question, place):
+    """(y, given) as conditions of Python's exact denoiser."""
+    start, stop, word = place
+    if question == "order":
+        texts = orders(text)
+        return text, mixture(texts, [1.0] * len(texts))
+    if question == "against":
+        found = idc.scenes.alternatives(text, start)
+        own = [p / math.exp(meaning.log_likelihoods(t)[1]) for t, p in zip(found.conditions, found.prior, strict=True)]
+        return text, mixture(found.conditions, own)
+    given = {"caption": None, "MI": None, "CMI": without(text, start, stop)}[question]
+    return (word if question == "MI" else text), given
+
+
+def test_engine_agrees_with_the_package_on_the_same_noise(engine, capsys):
+    """A hundred scenes, a caption of each and a question about a word of it: nats to 1e-4, pixels to 1e-5."""
+    model, random = idc.load("scenes"), torch.Generator().manual_seed(0)
+    scenes, _, captions = idc.scenes.sample(100, seed=5)
+    questions = list(itertools.islice(itertools.cycle(["MI", "CMI", "against", "order", "caption"]), 100))
+    worst, nonzero = np.zeros(4), 0
+    for i, (scene, text, question) in enumerate(zip(scenes, captions, questions, strict=True)):
+        places = units(text, grammar.PHRASES)
+        k = int(torch.randint(len(places), (), generator=random))
+        name = question if question in ("order", "caption") else f"{question} {k}"
+        draws, noise, exact, kinds = engine(PAIR, told(scene), text, name, i)
+        logsnr, weight = torch.tensor(draws, dtype=torch.float64).T
+        assert len(draws) == 32 and torch.allclose(weight * model.proposal.density(logsnr), torch.ones_like(weight))
+        noise = pixel_unshuffle(floats(noise).reshape(32, 3, 32, 32), 2)
+        x = model.encode(idc.scenes.render(scene)).double()
+        z = idc.channel.add_noise(x.expand(32, -1, -1, -1), logsnr, noise)
+        r, r_given = (noise - model(z, logsnr, c) for c in asked(text, question, places[k]))
+        for column, (values, ((nats, stderr), *maps)) in enumerate(
+            zip(((r_given - r) ** 2 / 2, (r_given**2 - r**2) / 2), kinds, strict=True)
+        ):
+            cells = pixel_shuffle(values, 2).sum(1) * weight[:, None, None]
+            map_, total = cells.mean(0), cells.sum((1, 2))
+            error = ((cells[::2] - cells[1::2]) ** 2).sum(0).sqrt() / 32
+            worst[2 * column] = max(worst[2 * column], abs(total.mean().item() - nats))
+            for found, expected in zip(maps, (map_, error), strict=True):
+                difference = (floats(found).reshape(32, 32) - expected).abs().max().item()
+                worst[2 * column + 1] = max(worst[2 * column + 1], difference)
+            assert stderr == pytest.approx((total[::2] - total[1::2]).pow(2).sum().sqrt().item() / 32, abs=1e-6)
+            nonzero += abs(nats) > 0.1
+        if question in ("caption", "MI", "CMI"):
+            y, given = asked(text, question, places[k])
+            assert exact == pytest.approx(idc.scenes.information(scene, y, given or ""), abs=1e-9)
+    with capsys.disabled():
+        print("\nengine and package, largest differences: i° {:.1e}, its map {:.1e}; iˢ {:.1e}, {:.1e}".format(*worst))
+    assert nonzero > 100
+    assert worst[[0, 2]].max() < 1e-4 and worst[[1, 3]].max() < 1e-5
+
+
+def test_texts_mean_the_same(engine):
+    """Captions, fragments, alternatives, orders: what is possible, and exact nats, for 100 scenes."""
+    scenes, fragments, captions = idc.scenes.sample(100, seed=1)
+    ask = """const [scene, texts] = arguments;
+    const logs = texts.map((t) => engine.logProb(scene, engine.readings(t)));
+    return [engine.captions(scene), logs, texts.map(engine.possible)];"""
+    for scene, fragment, caption in zip(scenes, fragments, captions, strict=True):
+        wrong = caption.replace("red", "blue")
+        texts = [fragment, caption, wrong, "the red", "cat cat"]
+        same, logs, possible = engine(ask, told(scene), texts)
+        assert same == idc.scenes.captions(scene)
+        assert possible == [meaning.possible(t) for t in texts]
+        for text, value in zip(texts[:2], logs, strict=False):
+            assert value == pytest.approx(idc.scenes.log_prob(scene, text), abs=1e-9)
+    text = "the sitting red cat left of the blue boat"
+    words = [u[2] for u in units(text, grammar.PHRASES)]
+    found = engine("const t = arguments[0]; return engine.units(t).map((u) => engine.alternatives(t, u))", text)
+    for place, texts in zip(units(text, grammar.PHRASES), found, strict=True):
+        assert sorted(texts) == sorted(idc.scenes.alternatives(text, place[0]).conditions), (place, words)
+    assert sorted(engine("return engine.orders(arguments[0])", text)) == orders(text)
+    short = "the red cat above the blue boat"
+    every = {" ".join(words) for words in itertools.permutations(short.split())}
+    assert orders(short) == sorted(filter(meaning.possible, every)) and len(orders(short)) == 4
+    swaps = engine("return engine.wordings(arguments[0], [3, 4, 'cat'])", text)
+    assert {"word": "fish", "text": "the one red fish left of the blue boat"} in swaps
+    assert {s["word"] for s in swaps} == set(grammar.NOUNS) - {"boat"}
+
+
+def test_flow_is_the_package_s(engine):
+    code = """const noise = engine.gaussian(3, 3); let last;
+    for (const step of engine.flow(noise, engine.readings(arguments[0]), 12)) last = step.y;
+    return [[...noise], [...last]];"""
+    text = "the red cat left of the blue boat"
+    noise, made = (torch.tensor(v, dtype=torch.float64).reshape(1, 3, 32, 32) for v in engine(code, text))
+    assert noise.mean().abs() < 5 / 3072**0.5 and noise.std() == pytest.approx(1, abs=0.06)
+    there = idc.flow.from_noise(idc.load("scenes"), pixel_unshuffle(noise, 2), text, steps=12)
+    assert (pixel_shuffle(there, 2) - made).abs().max() < 1e-6
+
+
+# ---------------------------------------------------------------------------------------------------------- the page
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    file = tmp_path_factory.mktemp("lab") / "lab.html"
+    file.write_text(PAGE.format(idc.SceneLab().html()), encoding="utf-8")
+    assert file.stat().st_size < 300_000
+    return file
+
+
+@pytest.fixture
+def page(browser, file):
+    metrics = {"width": 1000, "height": 1400, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    browser.get("about:blank")
+    browser.get_log("browser")
+    browser.get(file.as_uri())
+    yield browser
+    assert browser.get_log("browser") == []
+
+
+def samples(page, least=32):
+    """Wait for this many samples; how many there are."""
+    count = "return Number(document.querySelector('.lab-live').dataset.samples)"
+    return WebDriverWait(page, 60, 0.05).until(lambda p: (n := p.execute_script(count)) >= least and n)
+
+
+def numbers(page):
+    """{row: text} of the numbers shown."""
+    code = "return [...document.querySelectorAll('.numbers tr')].map((r) => [...r.children].map((c) => c.textContent))"
+    return dict(page.execute_script(code))
+
+
+def value(text):
+    return [float(part.replace("∞", "inf")) for part in text.removesuffix(" nats").replace("−", "-").split(" ± ")]
+
+
+def pixels(page, selector):
+    """(n, 32, 32, 3) of the canvases that match."""
+    code = """return [...document.querySelectorAll('.lab-live ' + arguments[0])].map((c) =>
+        [...c.getContext("2d").getImageData(0, 0, 32, 32).data])"""
+    return np.array(page.execute_script(code, selector)).reshape(-1, 32, 32, 4)[..., :3]
+
+
+def radio(page, field, chosen):
+    return next(
+        i
+        for i in page.find_elements(By.CSS_SELECTOR, f".lab-live input[name$='-{field}']")
+        if i.get_attribute("value") == str(chosen)
+    )
+
+
+def state(page):
+    return read(page.execute_script("return decodeURI(location.hash)").removeprefix("#lab:"))
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_guided_stop(page, number):
+    """Each stop sets the lab, shows question and answer, and its estimates meet the exact number."""
+    stop, chosen = stops()[number], read(stops()[number]["state"])
+    radio(page, "stop", number).click()
+    assert state(page) == chosen
+    told = page.find_element(By.CSS_SELECTOR, ".told")
+    assert stop["question"] in told.text and stop["answer"] not in told.text
+    told.find_element(By.TAG_NAME, "summary").click()
+    assert stop["answer"] in told.text
+    samples(page, 640)
+    found = numbers(page)
+    place = units(chosen["text"], grammar.PHRASES)[chosen["word"]]
+    exact = value(found["exact, by counting"])[0]
+    if number == 3:
+        assert exact == -math.inf
+        exact = value(found["exact, of blurred pictures"])[0]
+        assert f"{exact:,.0f}".replace("-", "−") in stop["answer"] and value(found["i°, estimated"])[0] > 10_000
+    elif chosen["question"] == "order":
+        assert exact == pytest.approx(math.log(4), abs=5e-4)
+    else:
+        y, given = asked(chosen["text"], chosen["question"], place)
+        assert exact == pytest.approx(idc.scenes.information(chosen["scene"], y, given or ""), abs=5e-4)
+    nats, error = value(found["iˢ, estimated"])
+    assert abs(nats - exact) < 4 * error and 0 < error
+
+
+def test_left_and_right_are_one_to_a_bag_of_words():
+    """What the sixth stop's answer says."""
+    text = read(stops()[5]["state"])["text"]
+    bags = [orders(text.replace("left", side)) for side in ("left", "right")]
+    likelihoods = [sum(meaning.log_likelihoods(t)[0].exp() for t in bag) for bag in bags]
+    assert len(bags[0]) == 4 and torch.allclose(*likelihoods)
+
+
+def press(page, text):
+    next(b for b in page.find_elements(By.TAG_NAME, "button") if b.text.startswith(text)).click()
+
+
+def test_same_link_same_numbers(page, file, engine):
+    """What the page shows after n samples is what its engine says of the state in the link, each time it is opened."""
+    address = f"{file.as_uri()}#lab:{stops()[0]['state'].replace('seed=0', 'seed=12')}"
+    for _ in range(2):
+        page.get("about:blank")
+        page.get(address)
+        samples(page, 64)
+        press(page, "pause")
+        page.execute_async_script("setTimeout(arguments[0], 500)")
+        shown, count, chosen = numbers(page), samples(page), state(page)
+        code = """const [scene, text, seed, count] = arguments, e = engine.estimator(scene, text, seed);
+        for (let i = 0; i < count; i++) e.step();
+        return ["standard", "orthogonal"].map((kind) => e.totals(kind)[e.names.indexOf("CMI 1")])"""
+        told_by_engine = engine(code, told(chosen["scene"]), chosen["text"], chosen["seed"], count)
+        for row, expected in zip(("iˢ, estimated", "i°, estimated"), told_by_engine, strict=True):
+            assert value(shown[row]) == pytest.approx(expected, abs=5.1e-4)
+    page.get(file.as_uri())
+    scene = idc.scenes.scenes()[777]
+    text = idc.scenes.captions(scene)[3]
+    changed = link(scene, text, 2, "MI", "standard", 4, -7.5)
+    page.execute_script("location.hash = '#lab:' + arguments[0]", changed)
+    WebDriverWait(page, 10).until(lambda p: state(p) == read(changed))
+    noun = Select(page.find_element(By.CSS_SELECTOR, "select[aria-label^=first]"))
+    assert noun.first_selected_option.text == scene.first.noun
+    page.get(file.as_uri() + "#lab:text=nonsense")
+    page.refresh()
+    samples(page)
+    assert "the red cat left of the blue boat" in page.find_element(By.CSS_SELECTOR, ".row").text
+
+
+def test_scene_is_composed_and_caption_edited_by_clicking(page):
+    clicks = {"layout": "stacked-near", "sky": "night", "first-colour": "green", "second-state": "anchored"}
+    for field, chosen in clicks.items():
+        radio(page, field, chosen).click()
+    Select(page.find_element(By.CSS_SELECTOR, "select[aria-label^=first]")).select_by_visible_text("owl")
+    scene = state(page)["scene"]
+    things = grammar.Thing("owl", "sitting", "green"), grammar.Thing("boat", "anchored", "blue")
+    assert scene == grammar.Scene(1, 0, 1, *things)
+    picture = np.asarray(idc.scenes.render(scene)).astype(int)
+    assert np.abs(pixels(page, ".picture canvas")[0] - picture).max() <= 1
+    assert state(page)["text"] == "the green owl above the blue boat"  # the text follows the scene
+    radio(page, "word", 1).click()
+    Select(page.find_element(By.CSS_SELECTOR, ".edit select")).select_by_visible_text("purple")
+    assert state(page)["text"] == "the purple owl above the blue boat" and state(page)["scene"] == scene
+    samples(page)
+    radio(page, "question", "CMI").click()
+    assert numbers(page)["exact, by counting"] == "−∞ nats"
+    press(page, "drop")
+    assert state(page)["text"] == "the owl above the blue boat"
+    press(page, "back")
+    radio(page, "word", 3).click()
+    press(page, "keep only")
+    assert state(page)["text"] == "above"
+    samples(page)
+    radio(page, "question", "caption").click()
+    assert numbers(page)["exact, by counting"] == "0.693 nats"
+
+
+def test_page_answers_while_workers_compute(page):
+    """Two workers; the slider shows its noisy picture while the estimate is still growing."""
+    samples(page)
+    radio(page, "question", "MI").click()
+    shown = "return document.querySelector('.row canvas').toDataURL()"
+    before = page.execute_script(shown)
+    slide = "const s = document.querySelector('.slide input'); s.value = 2; s.dispatchEvent(new Event('input'))"
+    page.execute_script(slide)
+    WebDriverWait(page, 10, 0.02).until(lambda p: p.execute_script(shown) != before)
+    assert samples(page) < 1600 and state(page)["logsnr"] == 2
+    press(page, "pause")
+    page.execute_async_script("setTimeout(arguments[0], 300)")
+    stopped = samples(page)
+    page.execute_async_script("setTimeout(arguments[0], 500)")
+    assert samples(page) == stopped
+
+
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_play_and_drop_a_word(page, motion):
+    """One noise under both texts: without “red” the cat may have another colour, and nothing else is asked of it."""
+    feature = {"name": "prefers-reduced-motion", "value": motion}
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    page.refresh()
+    radio(page, "stop", 0).click()
+    press(page, "play")
+    WebDriverWait(page, 60).until(lambda p: "Both made from one noise" in p.find_element(By.TAG_NAME, "body").text)
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    made = [Image.fromarray(m.astype(np.uint8)) for m in pixels(page, ".row:last-of-type canvas")]
+    x, model = idc.load("scenes").encode(made), idc.load("scenes")
+    every = model.encode([idc.scenes.render(s) for s in idc.scenes.scenes()])
+    nearest = [idc.scenes.scenes()[i] for i in torch.cdist(x.flatten(1), every.flatten(1)).argmin(1)]
+    assert {"cat", "boat"} == {nearest[0].first.noun, nearest[0].second.noun} and nearest[0].first.colour == "red"
+    assert nearest[1].first.noun == "cat" and nearest[1].second.colour == "blue"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_accessibility(page, scheme):
+    colours = {"light": ("white", "black"), "dark": ("#121212", "#eee")}[scheme]
+    page.execute_script("[document.body.style.background, document.body.style.color] = arguments", *colours)
+    radio(page, "stop", 1).click()
+    samples(page, 64)
+    page.execute_script(AXE.read_text(encoding="utf-8"))
+    found = page.execute_async_script("axe.run().then(arguments[0])")
+    serious = [(v["id"], v["nodes"][0]["html"]) for v in found["violations"] if v["impact"] in ("serious", "critical")]
+    assert serious == [] and len(found["passes"]) > 10
+
+
+def test_keyboard_reaches_and_moves_everything(page):
+    """Tab visits every group once; arrow keys choose; focus stays where it was when the words are drawn anew."""
+    keys = lambda *keys: ActionChains(page).send_keys(*keys).perform()  # noqa: E731
+    page.find_element(By.TAG_NAME, "h1").click()
+    visited = []
+    for _ in range(40):
+        keys(Keys.TAB)
+        inside = "return document.activeElement.closest('.lab-live') !== null"
+        if not page.execute_script(inside):
+            break
+        outlines = """const a = document.activeElement;
+        return [a, a.closest("label")].filter(Boolean).map((e) => getComputedStyle(e).outlineStyle)"""
+        assert "solid" in page.execute_script(outlines), visited
+        active = page.switch_to.active_element
+        visited.append(active.get_attribute("name") or active.tag_name)
+    fields = {name.rsplit("-", 1)[-1] for name in visited if name.startswith("lab-")}
+    assert {"stop", "layout", "sky", "colour", "state", "word", "question", "kind"} <= fields
+    assert {"select", "button", "canvas", "input", "a"} <= set(visited)
+    radio(page, "word", 0).click()
+    keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    assert state(page)["word"] == 2 and page.switch_to.active_element.get_attribute("value") == "2"
+    samples(page)
+    page.execute_script("document.querySelector('.picture canvas[role=application]').focus()")
+    keys(Keys.ARROW_RIGHT)
+    assert "row 17, column 17: " in page.find_element(By.CSS_SELECTOR, "section > output").text
+
+
+def test_phone(page):
+    page.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    )
+    radio(page, "stop", 1).click()
+    samples(page)
+    assert page.execute_script("return document.documentElement.scrollWidth") <= 391
+
+
+def test_bad_links_are_refused_in_python():
+    good = dict(pair.split("=") for pair in stops()[0]["state"].split("&"))
+    wrong = {"layout": "x", "sky": "dusk", "first": "red+cat", "text": "cat cat", "word": "9", "kind": "i"}
+    for name, value in (wrong | {"question": "why", "seed": "-1", "logsnr": "99"}).items():
+        with pytest.raises(ValueError):
+            read("&".join(f"{k}={v}" for k, v in (good | {name: value}).items()))
+    with pytest.raises(ValueError, match="state must have exactly"):
+        read(urlencode({"layout": "beside-near"}))
