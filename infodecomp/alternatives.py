@@ -15,9 +15,9 @@ from statistics import NormalDist
 import torch
 
 from .channel import per_row
-from .denoiser import condition_length
+from .denoiser import condition_length, distinct
 from .estimate import Estimate, Profile, _check_proposal, _check_x, _estimate, _whole
-from .measure import Quantity, draw_logsnr, evaluate, generator
+from .measure import Evaluations, Gaps, Quantity, check_finite, draw_logsnr, generator, send
 
 PATHS = 4  # stream of random numbers
 
@@ -117,8 +117,11 @@ def _widen(paths):
     return t.ppf(NormalDist().cdf(2), paths - 1) / 2
 
 
-def information_against(alternatives, denoiser, x, y, kind, samples, seed, proposal, batch_size):
-    """pointwise_information with `given` an Alternatives: see there. samples = paths × steps, at least four paths."""
+def information_against(alternatives, denoiser, x, y, kind, samples, seed, proposal, batch_size, items=None):
+    """pointwise_information with `given` an Alternatives: see there. samples = paths × steps, at least four paths.
+
+    items: what the noise of each image is keyed by (None: 0, 1, …).
+    """
     x = _check_x(x)
     _whole("samples", samples, 8, step=2)
     _whole("seed", seed, 0)
@@ -130,13 +133,14 @@ def information_against(alternatives, denoiser, x, y, kind, samples, seed, propo
     proposal = _check_proposal(proposal, denoiser)
     paths = max(4, samples // alternatives.steps)
     steps = samples // paths
-    found = _walk(denoiser, x, y, alternatives, kind, paths, steps, seed, proposal, batch_size)
+    items = items or range(len(x))
+    found = _walk(denoiser, x, y, alternatives, kind, paths, steps, seed, proposal, batch_size, items)
     logsnr, weight, integrand, total, square = found
     profile = PathProfile(logsnr.flatten(1), integrand.flatten(1), weight.flatten(1))
     profile.paths = paths
     spread = ((square / paths - (total / paths) ** 2).clamp_min(0) / (paths - 1)).sqrt() * _widen(paths)
     nats = (integrand * weight).mean((1, 2))
-    key = (seed, "paths", tuple(x.shape))
+    key = (seed, "paths", tuple(x.shape[1:]))
     tail = profile.tail(*proposal.range)
     return Estimate(nats, profile.stderr(), total / paths, spread, profile, proposal, tail, paths * steps, 0, key)
 
@@ -151,17 +155,18 @@ def _dot(one, other):
 
 
 @torch.no_grad()
-def _walk(denoiser, x, y, alternatives, kind, paths, steps, seed, proposal, batch_size):
+def _walk(denoiser, x, y, alternatives, kind, paths, steps, seed, proposal, batch_size, items):
     """All paths of all images, one log-SNR after the other: (B, paths, steps) draws, and sums over paths of maps."""
     count, shape = len(x), x.shape[1:]
-    drawn = [[t.unflatten(1, (steps, 2))[:, :, 0] for t in draw_logsnr(proposal, seed, PATHS + p, range(count), steps)]
+    drawn = [[t.unflatten(1, (steps, 2))[:, :, 0] for t in draw_logsnr(proposal, seed, PATHS + p, items, steps)]
              for p in range(paths)]  # fmt: skip
     logsnr, weight = (torch.stack(part, 1).to(x.device) for part in zip(*drawn, strict=True))  # (B, paths, steps)
     logsnr, order = logsnr.sort(2)  # a path runs upwards, also where draws are not stratified
     weight = weight.gather(2, order)
-    rows = torch.arange(count, device=x.device).repeat_interleave(paths)
-    randoms = [generator(seed, PATHS, i, p) for i in range(count) for p in range(paths)]
-    clean, at_once = x[rows], batch_size or max(2, min(4096, 2**20 // x[0].numel()))
+    rows = torch.arange(count).repeat_interleave(paths)
+    randoms = [generator(seed, PATHS, i, p) for i in items for p in range(paths)]
+    clean, evaluate = x[rows], Evaluations(denoiser, x, batch_size)
+    conditions, places = distinct(denoiser, [y, *alternatives.conditions], x.device)
     brownian, gamma, seen = torch.zeros_like(clean), logsnr.new_zeros(len(rows)), torch.zeros_like(clean)
     log_w = alternatives.prior.to(x.device).expand(count, -1)[rows].log()
     before, integrand = None, logsnr.new_zeros(len(rows), steps)
@@ -170,23 +175,24 @@ def _walk(denoiser, x, y, alternatives, kind, paths, steps, seed, proposal, batc
         alpha = logsnr[:, :, h].flatten()
         snr = alpha.exp()
         to = partial(_scale, like=clean)
-        fresh = torch.stack([torch.randn(shape, generator=g, dtype=torch.float32) for g in randoms]).to(clean)
-        brownian = brownian + to((snr - gamma).sqrt()) * fresh
+        fresh = torch.stack([torch.randn(shape, generator=g, dtype=torch.float32) for g in randoms])
+        brownian = brownian + to((snr - gamma).sqrt()) * send(fresh, clean)
         channel = to(snr) * clean + brownian  # Y
         z, noise = channel / to((snr + snr**2).sqrt()), brownian / to(snr.sqrt())
-        told = [evaluate(denoiser, z, alpha.to(z), c, rows, at_once) for c in alternatives.conditions]
+        each = [evaluate(z, alpha.to(z), c, rows) for c in conditions]
+        own, *told = (each[place] for place in places)
         guess = [(channel - to(snr.sqrt()) * eps) / to(snr) for eps in told]  # x̂ of each alternative
         step = channel - seen, (snr - gamma) / 2
         # Itô: the guess at the beginning of the step
         change = [_dot(left, step[0]) - _dot(left, left) * step[1] for left in before or guess]
         log_w = (log_w + torch.stack(change, 1)).log_softmax(1)
         mixture = sum(to(w) * eps for w, eps in zip(log_w.exp().T, told, strict=True))
-        own = evaluate(denoiser, z, alpha.to(z), y, rows, at_once)
-        residuals = [(noise - guessed).double() for guessed in (own, mixture)]
-        values = Quantity(kind, 0, 1).integrand(residuals, noise, None)
-        values = values.sum(1) if x.ndim == 4 else values
+        gaps = Gaps(noise, alpha)
+        gaps.told = {0: own.double(), 1: mixture.double()}
+        values = Quantity(kind, 0, 1).integrand(gaps)
         integrand[:, h] = values.flatten(1).sum(1)
         sum_maps += values * per_row(weight[:, :, h].flatten(), values) / steps
         before, gamma, seen = guess, snr, channel
+    check_finite(integrand)
     each = sum_maps.unflatten(0, (count, paths))
     return logsnr, weight, integrand.unflatten(0, (count, paths)), each.sum(1), each.square().sum(1)

@@ -72,6 +72,17 @@ def sigma_to_logsnr(sigma):
     return -2 * torch.log(sigma)
 
 
+def logsnr_to_timestep(logsnr, schedule):
+    """The fractional timestep of a schedule (T,), falling log-SNRs at timesteps 0, 1, …, linear in between.
+
+    Outside it is the first or last one. Works on the device of the schedule and does not wait for it.
+    """
+    rising, values = -_float64(schedule), -_float64(logsnr)
+    above = torch.searchsorted(rising, values).clamp(1, len(rising) - 1)
+    before = rising[above - 1]
+    return (above - 1 + (values - before) / (rising[above] - before)).clamp(0, len(rising) - 1)
+
+
 def logsnr_to_time(logsnr):
     """Rectified-flow time s = σ(−α/2), the share of noise in z = (1−s)·x + s·ε. 1 − s is logsnr_to_time(−α)."""
     return torch.sigmoid(-0.5 * _float64(logsnr))

@@ -28,6 +28,45 @@ def condition_length(condition, name="condition"):
     raise ValueError(f"{name} must be None, a str, a list, a tensor or a tuple of tensors, got {condition!r:.60}")
 
 
+def narrow(condition, images):
+    """The entries of some images (a slice); one entry for all stays."""
+    if isinstance(condition, tuple):
+        return tuple(narrow(part, images) for part in condition)
+    return condition if condition is None or isinstance(condition, str) or len(condition) == 1 else condition[images]
+
+
+def encoder(denoiser):
+    """A model's `condition`, which encodes texts; of a callable that is no model, what changes nothing."""
+    return denoiser.condition if callable(getattr(denoiser, "encode", None)) else lambda told: told
+
+
+def distinct(denoiser, conditions, device):
+    """Conditions on a device, equal ones once, and the place of each: those for all rows as the denoiser's own
+    `condition` encodes them, if it has that."""
+    encode, kept, places = encoder(denoiser), [], []
+    for condition in conditions:
+        one = condition_length(condition) in (None, 1)
+        condition = _moved(encode(condition) if one else condition, device)
+        places.append(next((k for k, other in enumerate(kept) if _same(condition, other)), len(kept)))
+        kept += [condition] if places[-1] == len(kept) else []
+    return kept, places
+
+
+def _moved(condition, device):
+    if isinstance(condition, tuple):
+        return tuple(_moved(part, device) for part in condition)
+    keep = condition is None or isinstance(condition, str | list)
+    return condition if keep else torch.as_tensor(condition).to(device)
+
+
+def _same(one, other):
+    if isinstance(one, tuple | list):
+        return type(one) is type(other) and len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
+        return one is other or (one.dtype == other.dtype and torch.equal(one, other))
+    return one is other or (isinstance(one, str) and isinstance(other, str) and one == other)
+
+
 def take(condition, rows):
     """The condition of each row of a batch: rows (N,) long indices of images. One entry for all stays a view."""
     if condition is None or isinstance(condition, str):
@@ -39,7 +78,7 @@ def take(condition, rows):
     condition = torch.as_tensor(condition)
     if len(condition) == 1:
         return condition.expand(len(rows), *condition.shape[1:])
-    return condition[rows.to(condition.device)]
+    return condition[rows.to(condition.device, non_blocking=True)]
 
 
 class Adapter:

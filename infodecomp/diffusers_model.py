@@ -8,7 +8,7 @@ import torch
 from .channel import alpha_bar_to_logsnr
 from .integrate import Logistic
 from .model import Model
-from .scenes.net import PREDICTIONS
+from .network import PREDICTIONS, Network
 
 NETWORKS = ("UNet2DConditionModel", "UNet2DModel", "DiTTransformer2DModel")
 PARTS = {"unet", "transformer", "vae", "scheduler", "tokenizer", "text_encoder", "safety_checker", "feature_extractor"}
@@ -28,7 +28,7 @@ def refuse(parts):
         )
 
 
-class DiffusersModel(Model):
+class DiffusersModel(Network, Model):
     """A diffusers pipeline as a denoiser (see infodecomp.load). x (B, *shape): VAE latents (posterior mean, scaled as
     the network wants them), or pixels from −1 to 1 where there is no VAE.
 
@@ -150,6 +150,8 @@ class DiffusersModel(Model):
         """
         if self._text is not None and isinstance(captions, torch.Tensor) and captions.ndim == 3:
             return captions
+        if isinstance(captions, torch.Tensor) and captions.device.type != "cpu" and self.classes is not None:
+            return captions  # their values are not looked at: that would wait for the device
         if isinstance(captions, torch.Tensor | np.ndarray):
             captions = captions.tolist()
         each = captions if isinstance(captions, list | tuple) else [captions]
@@ -189,15 +191,6 @@ class DiffusersModel(Model):
 
     # ------------------------------------------------------------------------------------------------ the network
 
-    def timesteps(self, logsnr):
-        """The (fractional) timesteps (N,) float32 of log-SNRs (N,). Raises ValueError outside logsnr_range."""
-        values, (low, high) = logsnr.detach().cpu().double().numpy(), self.logsnr_range
-        if len(values) and not (values.min() > low - 1e-3 and values.max() < high + 1e-3):
-            raise ValueError(f"logsnr must lie in [{low:.3f}, {high:.3f}], got {values.min():g} to {values.max():g}")
-        rising, steps = self.schedule[::-1], np.arange(len(self.schedule))[::-1]
-        times = np.interp(values.clip(low, high), rising, steps)
-        return torch.tensor(times, dtype=torch.float32, device=logsnr.device)
-
     @torch.no_grad()
     def output(self, z, logsnr, condition=None):
         """What the network itself says of z (N, *shape) at log-SNRs (N,): ε, v or x, whichever it predicts."""
@@ -206,9 +199,10 @@ class DiffusersModel(Model):
             told = told.to(z.device).expand(len(z), *told.shape[1:])
         z_ = z.to(self.dtype)
         if self._text is not None:
-            out = self.unet(z_, times, told.to(self.dtype)).sample
+            out = self._run(z_, times, told.to(self.dtype))
         else:
-            out = self.unet(z_, timestep=times, class_labels=told).sample
+            named = {"timestep": times} | ({} if told is None else {"class_labels": told})
+            out = self._run(z_, **named)
         return out[:, : self.shape[0]].to(z.dtype)  # a learned sigma has channels of its own
 
     def _network(self, z, logsnr, condition):

@@ -73,6 +73,15 @@ class Estimate:
         error = self.nats.std() / math.sqrt(len(self.nats)) if len(self.nats) > 1 else self.stderr[0]
         return self.nats.mean().item(), error.item()
 
+    def __getitem__(self, i):
+        """The Estimate of image i alone, or of a slice of the images."""
+        rows = range(len(self.nats))[i]
+        rows = slice(rows, rows + 1) if isinstance(rows, int) else i
+        cut = {name: getattr(self, name) for name in ("nats", "stderr", "map", "map_stderr", "tail")}
+        cut = {name: None if values is None else values[rows] for name, values in cut.items()}
+        profile = self.profile._replace(**{name: v[rows] for name, v in self.profile._asdict().items()})
+        return replace(self, profile=profile, **cut)
+
     def __neg__(self):
         profile = self.profile._replace(integrand=-self.profile.integrand)
         return replace(self, nats=-self.nats, map=-self.map, tail=-self.tail, profile=profile)
@@ -129,8 +138,11 @@ def _check_proposal(proposal, denoiser):
     return proposal
 
 
-def _estimate(denoiser, x, conditions, quantities, samples, seed, proposal, batch_size, tolerance, max_samples):
-    """One Estimate per quantity: checks, then a pilot if one is asked for, then the pass. conditions: {name: one}."""
+def _estimate(
+    denoiser, x, conditions, quantities, samples, seed, proposal, batch_size, tolerance, max_samples, items=None
+):
+    """One Estimate per quantity: checks, then a pilot if one is asked for, then the pass. conditions: {name: one};
+    items: what the noise of each image is keyed by (None: 0, 1, …)."""
     if not callable(denoiser):
         raise ValueError(f"denoiser must be callable, got {type(denoiser).__name__}")
     x, own = _check_x(x), "mass" if getattr(denoiser, "discrete", False) else "density"
@@ -147,7 +159,8 @@ def _estimate(denoiser, x, conditions, quantities, samples, seed, proposal, batc
     given, pilot = list(conditions.values()), 0
 
     def run(samples, stream):
-        logsnr, weight, sums = measure(denoiser, x, given, quantities, samples, seed, stream, proposal, batch_size)
+        settings = samples, seed, stream, proposal, batch_size, items
+        logsnr, weight, sums = measure(denoiser, x, given, quantities, *settings)
         return [Profile(logsnr, s.integrand, weight) for s in sums], sums
 
     if fitted:
@@ -162,7 +175,7 @@ def _estimate(denoiser, x, conditions, quantities, samples, seed, proposal, batc
             warnings.warn(text, stacklevel=3)
         samples = min(max(wanted, 2), max_samples)
     profiles, sums = run(samples, DRAWS)
-    estimates, key = [], (seed, tuple(x.shape))
+    estimates, key = [], (seed, tuple(x.shape[1:]))
     for quantity, profile, gathered in zip(quantities, profiles, sums, strict=True):
         constant = 0.5 * math.log(2 * math.pi * math.e) if quantity.kind == "density" else 0.0
         nats = (profile.integrand * profile.weight).mean(1) + constant * x[0].numel()
@@ -193,7 +206,8 @@ def nll(
 
     denoiser: callable (z, logsnr, condition) -> eps_hat. x (B, *shape) floating point. condition: None or a str, the
     same for every row, or a list, tensor or tuple of tensors with B rows or 1. samples: draws of (log-SNR, noise)
-    per image, even; the same seed gives the same numbers whatever the batch_size (rows per call; None: chosen).
+    per image, even; the same seed gives the same numbers whatever the batch_size (rows per call; None: so many that
+    2¹⁸ numbers on a CPU, 2²⁰ elsewhere go into a call; where memory runs out they are halved).
     proposal: where log-SNRs are drawn (infodecomp.integrate); None: the denoiser's; "fit": from a pilot run.
     tolerance: a standard error to aim at, in nats, for the worst image: a pilot of `samples` draws fixes the number of
     fresh draws, at most max_samples (with a warning where that is too few).

@@ -9,17 +9,18 @@ For a density σ²(ε² − 1), whose mean is zero, is subtracted as well: r_c²
 """
 
 import hashlib
-from functools import partial
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import torch
+from torch.nn.functional import mse_loss
 
 from .channel import add_noise, per_row
-from .denoiser import take
+from .denoiser import condition_length, distinct, encoder, narrow, take
 from .integrate import pair_variance
 
 BLOCK = 2**18  # numbers of noise drawn at a time for one image; another value is another noise for every seed
-ROWS = 2**20  # numbers in one call of the denoiser when batch_size is None
+ROWS = 2**18, 2**20  # numbers in a call of the denoiser when batch_size is None: on a CPU, whose cache is small; else
 DRAWS, PILOT, TRIAL = 0, 1, 2  # streams of random numbers: the estimate's, the pilot's of "fit", that of tolerance
 
 
@@ -30,16 +31,45 @@ class Quantity(NamedTuple):
     y: int
     given: int | None = None
 
-    def integrand(self, residuals, noise, signal):
-        """Per coordinate (N, *shape), from K residuals and noise of that shape, and σ(α) shaped to broadcast."""
-        r = residuals[self.y]
-        if self.kind == "mass":
-            return 0.5 * r**2
-        if self.kind == "density":
-            return 0.5 * (r**2 - signal**2 * noise**2 - signal * (1 - signal))
+    def integrand(self, gaps):
+        """(N, *map) from Gaps, channels of an image summed."""
+        if self.kind == "orthogonal":
+            return 0.5 * gaps.between(self.y, self.given)
         if self.kind == "standard":
-            return 0.5 * (residuals[self.given] ** 2 - r**2)
-        return 0.5 * (residuals[self.given] - r) ** 2
+            return 0.5 * (gaps.own(self.given) - gaps.own(self.y))
+        return 0.5 * (gaps.own(self.y) - gaps.mean if self.kind == "density" else gaps.own(self.y))
+
+
+class Gaps:
+    """Squares in float64 of noise (N, *shape) less eps_hat, of the same at log-SNRs (N,); told: {condition: eps_hat}.
+
+    Channels of an image are summed: (N, *map).
+    """
+
+    def __init__(self, noise, alpha):
+        self.noise, self.alpha, self.told, self._own = noise.double(), alpha, {}, {}
+
+    @staticmethod
+    def _squared(one, other):
+        values = mse_loss(one, other, reduction="none")
+        return values.sum(1) if values.ndim == 4 else values
+
+    def own(self, k):
+        """(ε − ε̂_k)²"""
+        if k not in self._own:
+            self._own[k] = self._squared(self.told[k], self.noise)
+        return self._own[k]
+
+    def between(self, one, other):
+        """(ε̂_one − ε̂_other)²"""
+        return self._squared(self.told[one], self.told[other])
+
+    @cached_property
+    def mean(self):
+        """What a density subtracts, σ²ε² + σ(1 − σ)."""
+        power = self._squared(self.noise, torch.zeros_like(self.noise))
+        signal = per_row(torch.sigmoid(self.alpha), power)
+        return signal**2 * power + signal * (1 - signal) * (self.noise.numel() // power.numel())
 
 
 class Sums:
@@ -52,14 +82,13 @@ class Sums:
         self.variance = torch.zeros_like(self.total)
 
     def add(self, images, draws, values, weight):
-        """values (b·n, *shape) per coordinate, weight (b, n), of the slices images (b) and draws (n, in pairs)."""
-        values = values.sum(1) if values.ndim == 4 else values
-        values = values.unflatten(0, weight.shape)  # (b, n, *map)
-        self.integrand[images, draws] = values.flatten(2).sum(2)
-        weighted = values * weight.reshape(*weight.shape, *[1] * (values.ndim - 2))
-        bins = self.integrand.shape[1] // 2
-        self.total[images] += weighted.sum(1)
-        self.variance[images] += pair_variance(weighted[:, ::2], weighted[:, 1::2], bins)
+        """values (b·n, *map), weight (b, n), of the slices images (b) and draws (n, in pairs)."""
+        values = values.unflatten(0, weight.shape).flatten(2)  # (b, n, numbers of a map)
+        self.integrand[images, draws] = values.sum(2)
+        weighted = values * weight[..., None]
+        self.total[images].flatten(1).add_(weighted.sum(1))
+        spread = pair_variance(weighted[:, ::2], weighted[:, 1::2], self.integrand.shape[1] // 2)
+        self.variance[images].flatten(1).add_(spread)
 
 
 def generator(seed, stream, item, chunk):
@@ -83,42 +112,107 @@ def draw_logsnr(proposal, seed, stream, items, bins):
     return (t.flatten(1) for t in proposal.place(uniforms))
 
 
-def evaluate(denoiser, z, logsnr, condition, rows, batch_size):
-    """eps_hat (N, *shape), at most batch_size rows at a time. Raises ValueError for another shape, NaN or infinity."""
-    parts = []
-    for cut in (slice(start, start + batch_size) for start in range(0, len(z), batch_size)):
-        eps_hat = denoiser(z[cut], logsnr[cut], take(condition, rows[cut]))
-        if not isinstance(eps_hat, torch.Tensor) or eps_hat.shape != z[cut].shape:
+class Evaluations:
+    """The denoiser in calls of at most `rows` rows, which are halved, for good, when memory runs out.
+
+    The first call is checked at once, all are by their integrands: a check waits for the device. Raises ValueError for
+    another shape, NaN or infinity.
+    """
+
+    def __init__(self, denoiser, x, batch_size=None):
+        numbers = ROWS[x.device.type != "cpu"]
+        self.rows = batch_size or max(2, min(4096, numbers // x[0].numel()))
+        self.denoiser, self._seen = denoiser, False
+
+    def __call__(self, z, logsnr, condition, rows):
+        """eps_hat (N, *shape) of z (N, *shape), logsnr (N,); rows (N,): whose condition each row has."""
+        parts, start = [], 0
+        while start < len(z):
+            cut = slice(start, start + self.rows)
+            eps_hat = self._call(z[cut], logsnr[cut], take(condition, rows[cut]))
+            if eps_hat is not None:
+                start = cut.stop
+                parts.append(eps_hat)
+        return torch.cat(parts) if len(parts) > 1 else parts[0]
+
+    def _call(self, z, logsnr, condition):
+        """eps_hat, or None when memory ran out."""
+        try:
+            eps_hat = self.denoiser(z, logsnr, condition)
+        except RuntimeError as error:
+            if len(z) == 1 or not (isinstance(error, torch.cuda.OutOfMemoryError) or "out of memory" in str(error)):
+                raise
+            self.rows = len(z) // 2
+            return None
+        if not isinstance(eps_hat, torch.Tensor) or eps_hat.shape != z.shape:
             got = getattr(eps_hat, "shape", type(eps_hat).__name__)
-            raise ValueError(f"denoiser must return eps_hat of shape {tuple(z[cut].shape)}, got {got}")
-        parts.append(eps_hat)
-    eps_hat = torch.cat(parts) if len(parts) > 1 else parts[0]
-    if not bool(eps_hat.isfinite().all()):
+            raise ValueError(f"denoiser must return eps_hat of shape {tuple(z.shape)}, got {got}")
+        if not self._seen:
+            check_finite(eps_hat)
+            self._seen = True
+        return eps_hat
+
+
+def send(values, x):
+    """Numbers drawn on the CPU, with the dtype and on the device of x, which is not waited for."""
+    return (values.pin_memory() if x.is_cuda else values).to(x, non_blocking=True)
+
+
+def check_finite(*values):
+    """ValueError unless everything that came of a denoiser is finite."""
+    if not all(bool(v.isfinite().all()) for v in values):
         raise ValueError("denoiser must return finite numbers, got NaN or infinity")
-    return eps_hat
+
+
+def blocks(count, samples, rows):
+    """Slices of images and of their draws, in pairs, that make at most `rows` rows: whole images, or parts of one."""
+    group, pairs = max(1, rows // samples), max(1, rows // 2)
+    parts = -(-samples // (2 * pairs))
+    span = 2 * -(-samples // (2 * parts))
+    for first in range(0, count, group):
+        for start in range(0, samples, span):
+            yield slice(first, min(first + group, count)), slice(start, min(start + span, samples))
 
 
 @torch.no_grad()
-def measure(denoiser, x, conditions, quantities, samples, seed, stream, proposal, batch_size):
-    """K conditions on `samples` draws of (α, ε) per image: log-SNRs and weights (B, samples), Sums per quantity."""
-    dim, bins, shape = x[0].numel(), samples // 2, x.shape[1:]
-    chunk = max(1, min(bins, BLOCK // (2 * dim)))  # pairs drawn at a time
-    rows_at_once = batch_size or max(2, min(4096, ROWS // dim))
-    group = max(1, rows_at_once // (2 * chunk))  # images side by side
-    sums = [Sums(x, samples) for _ in quantities]
-    logsnr, weight = (t.to(x.device) for t in draw_logsnr(proposal, seed, stream, range(len(x)), bins))
-    for first in range(0, len(x), group):
-        images = range(first, min(first + group, len(x)))
-        for c, start in enumerate(range(0, bins, chunk)):
-            pairs = min(chunk, bins - start)
-            block = slice(images.start, images.stop), slice(2 * start, 2 * (start + pairs))
-            draw = partial(torch.randn, 2 * pairs, *shape, dtype=torch.float32)  # the same numbers for every dtype of x
-            noise = torch.cat([draw(generator=generator(seed, stream, i, c)) for i in images]).to(x)
-            rows = torch.arange(images.start, images.stop, device=x.device).repeat_interleave(2 * pairs)
-            alpha = logsnr[block].flatten()
-            z, noise, told = add_noise(x[rows], alpha, noise), noise.double(), alpha.to(x.dtype)
-            residuals = [noise - evaluate(denoiser, z, told, k, rows, rows_at_once).double() for k in conditions]
-            signal = per_row(torch.sigmoid(alpha), noise)
-            for quantity, into in zip(quantities, sums, strict=True):
-                into.add(*block, quantity.integrand(residuals, noise, signal), weight[block])
+def measure(denoiser, x, conditions, quantities, samples, seed, stream, proposal, batch_size, items=None):
+    """K conditions on `samples` draws of (α, ε) per image: log-SNRs and weights (B, samples), Sums per quantity.
+
+    items: what the noise of each image is keyed by, 0, 1, … by default.
+    """
+    items, bins, shape = items or range(len(x)), samples // 2, x.shape[1:]
+    chunk = 2 * max(1, min(bins, BLOCK // (2 * x[0].numel())))  # noise drawn at a time
+    conditions, places = distinct(denoiser, conditions, x.device)
+    quantities = [q._replace(y=places[q.y], given=None if q.given is None else places[q.given]) for q in quantities]
+    asked = [(q, max(q.y, q.given or 0), Sums(x, samples)) for q in quantities]  # with the last condition of each
+    needed = [max((last for q, last, _ in asked if k in q[1:]), default=k) for k in range(len(conditions))]
+    encode, evaluate = encoder(denoiser), Evaluations(denoiser, x, batch_size)
+
+    @lru_cache(maxsize=1)
+    def drawn(i, c):
+        count, counter = min(chunk, samples - c * chunk), generator(seed, stream, items[i], c)
+        return torch.randn(count, *shape, dtype=torch.float32, generator=counter)  # the same for every dtype of x
+
+    def noise_of(images, draws):
+        for i in range(images.start, images.stop):
+            for c in range(draws.start // chunk, -(-draws.stop // chunk)):
+                yield drawn(i, c)[max(draws.start - c * chunk, 0) : draws.stop - c * chunk]
+
+    logsnr, weight = (t.to(x.device) for t in draw_logsnr(proposal, seed, stream, items, bins))
+    for images, draws in blocks(len(x), samples, evaluate.rows):
+        noise, alpha = send(torch.cat([*noise_of(images, draws)]), x), logsnr[images, draws].flatten()
+        rows = torch.arange(images.stop - images.start).repeat_interleave(draws.stop - draws.start)
+        z = add_noise(x[images].repeat_interleave(draws.stop - draws.start, 0), alpha, noise)
+        gaps = Gaps(noise, alpha)
+        for k, condition in enumerate(conditions):
+            if condition_length(condition) not in (None, 1):
+                condition = encode(narrow(condition, images))
+            gaps.told[k] = evaluate(z, alpha.to(x.dtype), condition, rows).double()
+            for quantity, last, into in asked:
+                if last == k:
+                    into.add(images, draws, quantity.integrand(gaps), weight[images, draws])
+            for done in [j for j in gaps.told if needed[j] <= k]:
+                del gaps.told[done]
+    sums = [into for *_, into in asked]
+    check_finite(*(s.integrand for s in sums))
     return logsnr, weight, sums

@@ -10,8 +10,9 @@ import torch
 
 from .channel import add_noise
 from .diffusers_model import DiffusersModel, refuse
+from .network import PREDICTIONS, Network
 from .scenes.model import ExactScenes
-from .scenes.net import NETWORK, PREDICTIONS, NetworkScenes
+from .scenes.net import NETWORK, NetworkScenes
 
 NUMBERS = 2**14  # of noise per level in the experiment of `check`
 CLEAR = 0.96  # share of an error below which another one beats it clearly
@@ -20,7 +21,7 @@ SHIFTS = (-3.0, -1.0, 1.0, 3.0)  # nats by which the network is told another log
 ACCEPTED = "'scenes', 'scenes-net', a folder, a hub id 'owner/name', a diffusers pipeline or a denoiser"
 
 
-def load(name_or_path="scenes", device=None, dtype=None, *, revision=None, check=True):
+def load(name_or_path="scenes", device=None, dtype=None, *, revision=None, check=True, compile=False):
     """A model, itself a denoiser, with encode, decode, condition, generate and invert.
 
     name_or_path: "scenes", the exact denoiser of the embedded world (no weights; device and dtype of z are respected);
@@ -31,8 +32,14 @@ def load(name_or_path="scenes", device=None, dtype=None, *, revision=None, check
     device: where it runs; dtype: of the network's arithmetic (None: float32, or as the object has it); revision: of the
     hub's repository. check: measure on two photographs whether the network predicts what its scheduler declares, at the
     log-SNRs it declares (`examine`); or PIL images like those it was trained on, for a model of other things than
-    photographs; False: trust it. Raises ValueError for anything else, and for a model that fails.
+    photographs; False: trust it. compile: the network, for speed (see DiffusersModel.compile); what has none stays as
+    it is. Raises ValueError for anything else, and for a model that fails.
     """
+    model = _load(name_or_path, device, dtype, revision, check)
+    return model.compile() if compile and isinstance(model, Network) else model
+
+
+def _load(name_or_path, device, dtype, revision, check):
     if name_or_path == "scenes":
         return ExactScenes().to(device or "cpu")
     if name_or_path == "scenes-net":

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from .estimate import Estimate, _estimate, pointwise_information
+from .estimate import Estimate, _estimate
 from .measure import Quantity
 
 
@@ -123,28 +123,45 @@ def word_maps(
     alternatives: a function of (caption, position) that gives Alternatives, such as infodecomp.scenes.alternatives;
     then each word is measured against them as well, at one more evaluation per sample and alternative.
     Other arguments as infodecomp.nll. Returns WordMaps. Raises ValueError for a word that is not in the caption.
+
+    Lists of images and captions (and words: None, or one entry as above for each) give a list of WordMaps; those of
+    captions with as many chosen words are measured in one pass. The noise of the i-th image is that of row i of x in
+    infodecomp.nll, in whatever company: it alone has other noise, unless i = 0.
     """
+    single = not isinstance(caption, list | tuple)
+    images, captions = ([image], [caption]) if single else (list(image), list(caption))
+    words = [words] * len(captions) if single or words is None else list(words)
+    if not len(images) == len(captions) == len(words) > 0:
+        got = f"{len(images)}, {len(captions)} and {len(words)}"
+        raise ValueError(f"image, caption and words must be lists of one length, got {got}")
+    chosen = [_chosen(model, *pair) for pair in zip(captions, words, strict=True)]
+    alone = [[core(text) for _, _, text in units] for units in chosen]
+    rest = [[without(c, *u[:2], placeholder) for u in units] for c, units in zip(captions, chosen, strict=True)]
+    starts = [[start for start, _, _ in units] for units in chosen]
+    x, options, maps = model.encode(image), (samples, seed, proposal, batch_size), [None] * len(captions)
+    for count in sorted(set(map(len, chosen))):
+        rows = [i for i, units in enumerate(chosen) if len(units) == count]
+        texts = [[captions[i], *alone[i], *rest[i]] for i in rows]
+        told = [None, *(list(column) if len(rows) > 1 else column[0] for column in zip(*texts, strict=True))]
+        quantities = [Quantity(kind, 2 + k, 0) for kind in ("orthogonal", "standard") for k in range(count)]
+        quantities += [Quantity(kind, 1, 2 + count + k) for kind in ("orthogonal", "standard") for k in range(count)]
+        conditions = {f"conditions[{k}]": condition for k, condition in enumerate(told)}
+        found = _estimate(model, x[rows], conditions, quantities, *options, None, samples, items=rows)
+        for row, i in enumerate(rows):
+            mi, mi_standard, cmi, cmi_standard = ([e[row] for e in found[k * count :][:count]] for k in range(4))
+            against, one = None, (x[i : i + 1], captions[i], "orthogonal", *options, [i])
+            if alternatives is not None:
+                against = [alternatives(captions[i], start).against(model, *one) for start in starts[i]]
+            known = images[i], captions[i], alone[i], starts[i]
+            maps[i] = WordMaps(*known, mi, cmi, mi_standard, cmi_standard, against)
+    return maps[0] if single else maps
+
+
+def _chosen(model, caption, words):
     if not isinstance(caption, str) or not caption.split():
         raise ValueError(f"caption must be a str with at least one word, got {caption!r:.60}")
     every = units(caption, getattr(model, "phrases", ()))
-    chosen = every if words is None else [u for word in words for u in _find(every, caption, word)]
-    alone = [core(text) for _, _, text in chosen]
-    rest = [without(caption, start, stop, placeholder) for start, stop, _ in chosen]
-    conditions = {"": None, "caption": caption}
-    conditions |= {f"word {k}": word for k, word in enumerate(alone)} | {f"rest {k}": c for k, c in enumerate(rest)}
-    count = len(chosen)
-    quantities = [Quantity(kind, 2 + k, 0) for kind in ("orthogonal", "standard") for k in range(count)]
-    quantities += [Quantity(kind, 1, 2 + count + k) for kind in ("orthogonal", "standard") for k in range(count)]
-    encoded = {name: model.condition(c) for name, c in conditions.items()}
-    options = (samples, seed, proposal, batch_size, None, samples)
-    found = _estimate(model, model.encode(image), encoded, quantities, *options)
-    mi, mi_standard, cmi, cmi_standard = (found[k * count : (k + 1) * count] for k in range(4))
-    starts, against = [start for start, _, _ in chosen], None
-    if alternatives is not None:
-        options = {"samples": samples, "seed": seed, "proposal": proposal, "batch_size": batch_size}
-        places = [alternatives(caption, start) for start in starts]
-        against = [pointwise_information(model, model.encode(image), caption, place, **options) for place in places]
-    return WordMaps(image, caption, alone, starts, mi, cmi, mi_standard, cmi_standard, against)
+    return every if words is None else [u for word in words for u in _find(every, caption, word)]
 
 
 def _find(every, caption, word):

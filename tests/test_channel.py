@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -52,3 +53,13 @@ def test_conversions_refuse_what_is_no_noise_level(name):
     with pytest.raises(ValueError, match=r"-0\.1"):
         getattr(channel, name)(-0.1)
     assert getattr(channel, name)(0.0).isinf()
+
+
+@pytest.mark.parametrize("last", [-5.0, -float("inf")])
+def test_timesteps_are_interpolated(last):
+    schedule = np.sort(np.append(np.random.default_rng(0).uniform(-4.9, 7, 999), last))[::-1].copy()
+    values = torch.cat([torch.linspace(-4.8, 8, 5000, dtype=torch.float64), torch.tensor(schedule[:-1].copy())])
+    exact = np.interp(values.numpy(), schedule[::-1], np.arange(1000)[::-1])
+    assert np.abs(channel.logsnr_to_timestep(values, schedule).numpy() - exact).max() < 1e-9
+    assert channel.logsnr_to_timestep([9.0, schedule[0], schedule[998]], schedule).tolist() == [0, 0, 998]
+    assert channel.logsnr_to_timestep(values.float(), schedule).dtype == torch.float64

@@ -1,5 +1,6 @@
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from skimage import data
 from transformers import CLIPTextConfig, CLIPTextModel
 
 import infodecomp as idc
-from infodecomp import pipeline
+from infodecomp import network, pipeline
 from infodecomp.datasets import coco
 from infodecomp.experiments import intervention, localization
 from infodecomp.pipeline import examine
@@ -33,6 +34,7 @@ from infodecomp.scenes.parts import make_tokenizer
 SD_SCHEDULE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 ASTRONAUT, COFFEE = (Image.fromarray(picture) for picture in (data.astronaut(), data.coffee()))
 BLOCKS = {"norm_num_groups": 8, "layers_per_block": 1}
+SMALLEST = {"down_block_types": ("AttnDownBlock2D",), "up_block_types": ("UpBlock2D",), "block_out_channels": (8,)}
 VAE = {"block_out_channels": (8, 16), "norm_num_groups": 8, "latent_channels": 4, "scaling_factor": 0.3}
 
 
@@ -74,8 +76,8 @@ def stable_diffusion(prediction="epsilon", **changes):
 def unet2d(size=16, channels=3, **changes):
     torch.manual_seed(4)
     types = {"down_block_types": ("DownBlock2D",) * 2, "up_block_types": ("UpBlock2D",) * 2}
-    ends = {"in_channels": channels, "out_channels": channels}
-    return UNet2DModel(sample_size=size, block_out_channels=(16, 16), **ends, **types, **BLOCKS, **changes)
+    ends = {"in_channels": channels, "out_channels": channels, "block_out_channels": (16, 16)}
+    return UNet2DModel(sample_size=size, **ends | types | BLOCKS | changes)
 
 
 def dit(**changes):
@@ -250,6 +252,37 @@ def test_half_precision(tmp_path):
     assert eps_hat.dtype == torch.float64 and half.encode(ASTRONAUT).dtype == torch.float32
     other = full(z, torch.tensor([5.0, 5.0]), "the red cat")
     assert (eps_hat - other).norm() < 0.05 * other.norm()
+    seen = []
+    half.unet.time_proj.register_forward_hook(lambda _, args, out: seen.append((args[0], out)))
+    logsnr = torch.tensor([5.0, 1.234])
+    half(z, logsnr, "")
+    ((times, embedded),) = seen
+    assert times.dtype == embedded.dtype == torch.float32 and torch.equal(times, full.timesteps(logsnr))
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a compiler")
+@pytest.mark.filterwarnings("ignore:.*script_method:DeprecationWarning")  # torch's own, when it begins to compile
+def test_a_compiled_network_says_the_same(tmp_path):
+    pipe = DDPMPipeline(unet2d(8, 1, num_class_embeds=3, **SMALLEST), DDPMScheduler())
+    path = saved(pipe, tmp_path)
+    plain, fast = (idc.load(path, check=False, compile=compile) for compile in (False, True))
+    seen, inner = [], fast._compiled
+    fast._compiled = lambda z, **told: seen.append(len(z)) or inner(z, **told)
+    x = torch.randn(16, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    logsnr, labels = torch.linspace(*plain.logsnr_range, 16), torch.arange(16) % 3
+    for rows, expected in ((16, [16]), (13, [16]), (12, [16])):
+        seen.clear()
+        one, other = (model(x[:rows], logsnr[:rows], labels[:rows]) for model in (plain, fast))
+        assert torch.allclose(one, other, atol=1e-4) and seen == expected
+    fast._sizes += [16] * (network.SIZES - 1)  # as if it had been compiled for other numbers too
+    seen.clear()
+    options = {"samples": 20, "proposal": idc.integrate.uniform(-2, 2)}
+    one, other = (idc.nll(model, x[:2], labels[:2], batch_size=20, **options) for model in (plain, fast))
+    assert torch.allclose(one.nats, other.nats, rtol=1e-5) and seen == [16, 16] * 2
+    seen.clear()
+    fast.unet.register_forward_pre_hook(lambda *_: None)
+    fast(x, logsnr, labels)
+    assert not seen and idc.load("scenes", compile=True).device.type == "cpu"
 
 
 # --------------------------------------------------------------------------------------- with classes, and without

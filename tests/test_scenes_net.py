@@ -87,11 +87,26 @@ def test_conditions_in_every_form():
     assert relative < 0.05
 
 
+def test_half_precision_moves_an_estimate_less_than_its_error():
+    """Measured with 20 samples: bfloat16 moves i^o by −0.6 to −0.2 % and up to 0.04 of its standard error."""
+    half, options = idc.load("scenes-net", dtype=torch.bfloat16), {"samples": 20}
+    for kind in ("orthogonal", "standard"):
+        one, other = (idc.pointwise_information(m, X[:4], CAPTIONS[:4], kind=kind, **options) for m in (MODEL, half))
+        assert torch.equal(one.profile.logsnr, other.profile.logsnr) and other.nats.dtype == torch.float64
+        moved = (other.nats - one.nats).abs()
+        assert (moved < 0.1 * one.stderr).all() and (moved < 0.015 * one.nats).all() and (moved > 0).all()
+    told = MODEL.condition(CAPTIONS)  # encoded by another precision
+    assert torch.allclose(half(X, torch.full((8,), -5.0), told), half(X, torch.full((8,), -5.0), CAPTIONS), atol=0.1)
+
+
 def test_its_range_is_that_of_its_schedule():
     low, high = MODEL.logsnr_range
     assert (low, high) == pytest.approx((LOW, HIGH), abs=1e-4)
     with pytest.raises(ValueError, match="the denoiser is valid on log-SNRs"):
         idc.nll(MODEL, X, proposal=idc.integrate.uniform(-13, 2))
+    with pytest.raises(ValueError, match="logsnr must lie in .*, got 1 to 9"):
+        MODEL(X[:2], torch.tensor([1.0, 9.0]))
+    assert torch.equal(MODEL.timesteps(torch.tensor([LOW, HIGH])), torch.tensor([999.0, 0.0]))
     seen = []
     hook = MODEL.unet.register_forward_pre_hook(lambda _, args: seen.append(args[1]))
     MODEL(X[:3], torch.tensor([HIGH, -5.3, LOW]), "")

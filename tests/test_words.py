@@ -87,6 +87,42 @@ def test_against_alternatives():
     assert some.against[1].nats.abs() < 1e-9 and MAPS.against is None  # night beside moon has no alternative
 
 
+OTHERS = [(IMAGE, CAPTION), *((sc.render(scene), text) for scene, text in zip(*sc.sample(3, seed=2)[::2], strict=True))]
+
+
+def test_several_pictures_at_once():
+    """Row i of a list has the numbers of row i in any other call, and for i = 0 those of the picture alone."""
+    images, captions = map(list, zip(*OTHERS, strict=True))
+    captions[2] = captions[1]
+    words = [["red", "owl"], [0, 1], [0, 1], [1]]
+    options = {"samples": 20, "alternatives": sc.alternatives}
+    found = idc.word_maps(MODEL, images, captions, words, **options)
+    assert [m.caption for m in found] == captions and [len(m.words) for m in found] == [2, 2, 2, 1]
+    assert all(m.image is image for m, image in zip(found, images, strict=True))
+    single = idc.word_maps(MODEL, IMAGE, CAPTION, words[0], **options)
+    for name in ("mi", "cmi", "mi_standard", "cmi_standard", "against"):
+        for one, other in zip(getattr(single, name), getattr(found[0], name), strict=True):
+            assert torch.allclose(one.nats, other.nats, atol=1e-9) and torch.allclose(one.stderr, other.stderr)
+            assert torch.allclose(one.map, other.map, atol=1e-9) and one.map.shape == other.map.shape == (1, 16, 16)
+    x = MODEL.encode(images)
+    for row, m in enumerate(found):
+        for k, word in enumerate(m.words):
+            alone = idc.pointwise_information(MODEL, x, word, samples=20)
+            after = idc.pointwise_information(
+                MODEL, x, m.caption, without(m.caption, m.positions[k], m.positions[k] + len(word.split())), samples=20
+            )
+            assert torch.allclose(m.mi[k].nats, alone[row].nats, atol=1e-9)
+            assert torch.allclose(m.cmi[k].map, after[row].map, atol=1e-9)
+    pair = idc.word_maps(MODEL, images[:2], captions[:2], samples=2)
+    assert [m.words for m in pair] == [idc.word_maps(MODEL, *p, samples=2).words for p in OTHERS[:2]]
+
+
+@pytest.mark.parametrize("arguments", [([], []), ([IMAGE], []), ([IMAGE], [CAPTION], []), ([IMAGE] * 2, [CAPTION])])
+def test_lists_of_other_lengths_are_refused(arguments):
+    with pytest.raises(ValueError, match="must be lists of one length, got"):
+        idc.word_maps(MODEL, *arguments)
+
+
 # ------------------------------------------------------------------------------- words of captions that people write
 
 

@@ -3,21 +3,19 @@
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors.torch import load_file
 
 from ..channel import alpha_bar_to_logsnr
-from ..denoiser import from_eps, from_v, from_x0
+from ..network import PREDICTIONS, Network
 from .grammar import CLASS
 from .meaning import normalise
 from .model import ScenesModel, proposal
 
 NETWORK = Path(__file__).parent / "network"
-PREDICTIONS = {"epsilon": from_eps, "sample": from_x0, "v_prediction": from_v}
 
 
-class NetworkScenes(ScenesModel):
+class NetworkScenes(Network, ScenesModel):
     """The trained network of the embedded world, read from a diffusers folder (safetensors).
 
     Valid on the log-SNRs of its noise schedule; between trained timesteps it gets the fractional one. It takes every
@@ -36,8 +34,8 @@ class NetworkScenes(ScenesModel):
             part.load_state_dict(load_file(folder / f"{file}.safetensors"))  # from_pretrained draws progress bars
             torch.nn.Module.to(part, self.device, self.dtype).eval()  # diffusers' own .to() warns of any dtype
         scheduler = DDIMScheduler.from_pretrained(folder / "scheduler")
-        self.schedule = alpha_bar_to_logsnr(scheduler.alphas_cumprod).numpy()[::-1].copy()  # rising, for np.interp
-        self.logsnr_range = self.flow_range = float(self.schedule[0]), float(self.schedule[-1])
+        self.schedule = alpha_bar_to_logsnr(scheduler.alphas_cumprod).numpy()
+        self.logsnr_range = self.flow_range = float(self.schedule[-1]), float(self.schedule[0])
         self.proposal = proposal(torch.linspace(*self.logsnr_range, 57))
         self._predict = PREDICTIONS[scheduler.config.prediction_type](self._network)
         self._embed = lru_cache(maxsize=4096)(self._embed)
@@ -63,11 +61,9 @@ class NetworkScenes(ScenesModel):
         return torch.stack(tokens), torch.stack(pooled)
 
     def _network(self, z, logsnr, condition):
-        tokens, pooled = (part.expand(len(z), *part.shape[1:]) for part in self.condition(condition))
-        rising = np.interp(logsnr.double().cpu().numpy(), self.schedule, np.arange(len(self.schedule)))
-        times = torch.tensor(len(self.schedule) - 1 - rising, dtype=torch.float32, device=z.device)
-        out = self.unet(z.to(self.dtype), times, tokens, class_labels=pooled).sample
-        return out.to(z.dtype)
+        told = (part.to(z.device, self.dtype).expand(len(z), *part.shape[1:]) for part in self.condition(condition))
+        tokens, pooled = told
+        return self._run(z.to(self.dtype), self.timesteps(logsnr), tokens, class_labels=pooled).to(z.dtype)
 
     @torch.no_grad()
     def __call__(self, z, logsnr, condition=None):

@@ -1,0 +1,73 @@
+"""What models by a trained network share: fractional timesteps for log-SNRs, and the network compiled."""
+
+import math
+
+import torch
+from torch.nn.functional import pad
+
+from .channel import logsnr_to_timestep
+from .denoiser import from_eps, from_v, from_x0
+
+PREDICTIONS = {"epsilon": from_eps, "sample": from_x0, "v_prediction": from_v}
+SIZES = 4  # numbers of rows for which a network is compiled
+
+
+class Network:
+    """A model's `unet`, told timesteps of a `schedule`: log-SNRs at timesteps 0, 1, …, numpy."""
+
+    _compiled = _falling = None
+
+    def timesteps(self, logsnr):
+        """The (fractional) timesteps (N,) float32 of log-SNRs (N,).
+
+        Outside logsnr_range, ValueError on a CPU; elsewhere NaN, which the estimators refuse: nothing waits for the
+        device.
+        """
+        values, (low, high) = logsnr.detach().double(), self.logsnr_range
+        inside = (values > low - 1e-3) & (values < high + 1e-3)
+        if values.device.type == "cpu" and not inside.numpy().all():
+            got = f"{values.min():g} to {values.max():g}"
+            raise ValueError(f"logsnr must lie in [{low:.3f}, {high:.3f}], got {got}")
+        if self._falling is None or self._falling.device != values.device:
+            self._falling = torch.tensor(self.schedule, device=values.device)
+        times = logsnr_to_timestep(values.clamp(low, high), self._falling)
+        return torch.where(inside, times, math.nan).float()
+
+    def compile(self):
+        """Compile the network (torch.compile; on CUDA with autotuning and graphs), channels last; returns the model.
+
+        Compiled for at most four numbers of rows, the first that come; other calls are split or padded to them. The
+        first calls take minutes. While hooks watch `unet`, as infodecomp.attention's do, it runs as it was.
+        """
+        torch.nn.Module.to(self.unet, memory_format=torch.channels_last)
+        mode = "max-autotune" if self.device.type == "cuda" else "default"
+        self._compiled, self._sizes = torch.compile(self.unet, mode=mode, dynamic=False), []
+        return self
+
+    def _run(self, z, *told, **named):
+        """The network's output for rows z (N, *shape) and what it is told of each, (N, …)."""
+        if self._compiled is None or self.unet._forward_pre_hooks or self.unet._forward_hooks:
+            return self.unet(z, *told, **named).sample
+        parts, start = [], 0
+        while start < len(z):
+            size = self._size(len(z) - start)
+            cut = slice(start, start + size)
+            rows = _padded(z[cut], size).contiguous(memory_format=torch.channels_last)
+            named_ = {name: _padded(values[cut], size) for name, values in named.items()}
+            torch.compiler.cudagraph_mark_step_begin()
+            out = self._compiled(rows, *(_padded(values[cut], size) for values in told), **named_).sample
+            parts.append(out[: len(z) - start].clone())  # the next call overwrites what a CUDA graph returns
+            start = cut.stop
+            self._sizes += [] if size in self._sizes else [size]
+        return torch.cat(parts)
+
+    def _size(self, rows):
+        """How many rows to call the network with: as asked, or a known number that is at most a third more."""
+        fitting = min((size for size in self._sizes if size >= rows), default=math.inf)
+        if len(self._sizes) < SIZES and 3 * fitting > 4 * rows:
+            return rows
+        return fitting if fitting < math.inf else max(self._sizes)
+
+
+def _padded(values, rows):
+    return pad(values, (0, 0) * (values.ndim - 1) + (0, rows - len(values))).contiguous()

@@ -1,0 +1,218 @@
+"""The pass over noise: which noise, how often the denoiser is called, what waits for a device, how much memory."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+import infodecomp as idc
+from infodecomp import scenes as sc
+from infodecomp.measure import BLOCK, DRAWS, Quantity, blocks, draw_logsnr, generator, measure
+
+CAPTION = "the red cat above the blue dog"
+EXACT, NET = idc.load("scenes"), idc.load("scenes-net")
+IMAGES = [sc.render(scene) for scene in sc.sample(3, seed=4)[0]]
+X = EXACT.encode(IMAGES)
+GAUSSIAN = idc.exact.Gaussian(torch.zeros(3, 4, 4), torch.linspace(0.1, 2, 48))
+
+
+class Watched:
+    """A denoiser that keeps what it was called with."""
+
+    def __init__(self, denoiser):
+        self.denoiser, self.calls = denoiser, []
+
+    def __call__(self, z, logsnr, condition):
+        self.calls.append((z, logsnr, condition))
+        return self.denoiser(z, logsnr, condition)
+
+
+# ------------------------------------------------------------------------------------------------------------- noise
+
+
+@pytest.mark.parametrize("batch_size", [None, 7, 100_000])
+def test_noise_is_that_of_the_law_and_estimates_are_the_formula(batch_size):
+    """Two chunks per image, whatever the batches; every quantity as its definition says, coordinate by coordinate."""
+    samples, chunk = 100, BLOCK // 3072 // 2 * 2
+    assert chunk == 84
+    proposal, watched = EXACT.proposal, Watched(EXACT)
+    told = [EXACT.condition(None), EXACT.condition(CAPTION)]
+    kinds = [("density", 1, None), ("mass", 1, None), ("standard", 1, 0), ("orthogonal", 1, 0)]
+    asked = [Quantity(*kind) for kind in kinds]
+    logsnr, weight, sums = measure(watched, X[:2], told, asked, samples, 5, DRAWS, proposal, batch_size)
+    drawn = draw_logsnr(proposal, 5, DRAWS, range(2), samples // 2)
+    assert all(map(torch.equal, drawn, (logsnr, weight)))
+    part = lambda i, c, count: torch.randn(count, 12, 16, 16, generator=generator(5, DRAWS, i, c))  # noqa: E731
+    noise = torch.stack([torch.cat([part(i, 0, 84), part(i, 1, 16)]) for i in (0, 1)])
+    z = idc.channel.add_noise(X[:2].repeat_interleave(samples, 0), logsnr.flatten(), noise.flatten(0, 1))
+    seen = {}
+    for rows, _, condition in watched.calls:
+        seen.setdefault(condition.data_ptr(), []).append(rows)
+    assert all(torch.equal(torch.cat(rows), z) for rows in seen.values()) and len(seen) == 2
+    guesses = [EXACT(z, logsnr.flatten().float(), condition) for condition in told]
+    noise = noise.flatten(0, 1).double()
+    prior, own = (noise - guess.double() for guess in guesses)
+    signal = torch.sigmoid(logsnr.flatten())[:, None, None, None]
+    integrands = (
+        (own**2 - signal**2 * noise**2 - signal * (1 - signal)) / 2,
+        own**2 / 2,
+        (prior**2 - own**2) / 2,
+        (prior - own) ** 2 / 2,
+    )
+    for values, found in zip(integrands, sums, strict=True):
+        values = values.sum(1).unflatten(0, (2, samples))
+        weighted = values * weight[..., None, None]
+        assert torch.allclose(found.integrand, values.sum((2, 3)), rtol=1e-9, atol=1e-9)
+        assert torch.allclose(found.total, weighted.sum(1), rtol=1e-9, atol=1e-9)
+        spread = ((weighted[:, ::2] - weighted[:, 1::2]) ** 2).sum(1) / samples**2
+        assert torch.allclose(found.variance, spread, rtol=1e-9, atol=1e-9)
+
+
+def test_noise_of_an_image_is_keyed():
+    told, options = [None, CAPTION], ([Quantity("orthogonal", 1, 0)], 20, 0, DRAWS, EXACT.proposal, None)
+    whole, last = (measure(EXACT, X[i:], told, *options, items=range(i, 3))[2][0] for i in (0, 2))
+    assert torch.allclose(last.integrand, whole.integrand[2:], rtol=1e-9)
+
+
+def test_one_images_estimate():
+    three = idc.nll(EXACT, X, CAPTION, samples=20)
+    for one, i in ((three[1], 1), (three[-2], 1), (three[1:2], 1)):
+        assert torch.equal(one.nats, three.nats[i : i + 1]) and one.map_stderr.shape == (1, 16, 16)
+        assert torch.equal(one.profile.stderr(), one.stderr) and (one - three[1]).nats == 0
+    assert len(list(three)) == 3 and torch.equal(three[:2].map, three.map[:2]) and (three - three)[0].map_stderr is None
+    with pytest.raises(ValueError, match="difference need"):
+        three[0] - three[1]
+
+
+def test_blocks_are_equal_and_even():
+    assert list(blocks(1, 100, 64)) == [(slice(0, 1), slice(0, 50)), (slice(0, 1), slice(50, 100))]
+    assert [s for _, s in blocks(1, 20, 7)] == [slice(0, 6), slice(6, 12), slice(12, 18), slice(18, 20)]
+    assert [s for s, _ in blocks(5, 4, 8)] == [slice(0, 2), slice(2, 4), slice(4, 5)]
+    assert [s for _, s in blocks(1, 4, 1)] == [slice(0, 2), slice(2, 4)]
+
+
+# --------------------------------------------------------------------------------------- evaluations, checks, memory
+
+
+def test_conditions_that_are_equal_are_evaluated_once():
+    told = EXACT.condition(CAPTION)
+    same = [CAPTION, told, told.clone(), [CAPTION], None, "", "the red cat above the dog"]
+    watched = Watched(EXACT)
+    watched.encode, watched.condition = EXACT.encode, EXACT.condition
+    found = idc.compare(watched, X[:1], same, samples=10, proposal=EXACT.proposal)
+    assert sum(len(z) for z, *_ in watched.calls) == 3 * 10
+    alone = idc.compare(EXACT, X[:1], [CAPTION, None], samples=10)
+    assert torch.allclose(found.information(2, 4).nats, alone.information(0, 1).nats, rtol=1e-9)
+    assert (found.information(0, 1).nats == 0).all() and torch.equal(found.nll(3).nats, found.nll(0).nats)
+
+
+def test_conditions_that_are_not_equal_are_not_taken_for_it():
+    watched = Watched(lambda z, logsnr, condition: z)
+    some = [torch.tensor([1, 2]), torch.tensor([1.0, 2.0]), torch.tensor([2, 1]), ["a", "b"], ["b", "a"], "a", None, ""]
+    pairs = [(torch.tensor([1, 2]), ["a", "b"]), (torch.tensor([1, 2]), ["a", "c"])]
+    idc.compare(watched, torch.zeros(2, 3), [*some, *pairs], samples=2)
+    assert len(watched.calls) == 10
+
+
+def test_a_words_maps_evaluate_each_text_once(monkeypatch):
+    rows = []
+    solve = EXACT._rows_at_once
+    monkeypatch.setattr(EXACT, "_rows_at_once", lambda z, *args: rows.append(len(z)) or solve(z, *args))
+    maps = idc.word_maps(EXACT, IMAGES[0], CAPTION, samples=10)
+    assert len(maps.words) == 7 and sum(rows) == 10 * (2 * 7 + 2 - 2)  # "the" twice, and to the world it is no word
+
+
+class Waits(TorchDispatchMode):
+    """Counts operations that make the host wait for a device."""
+
+    NAMES = ("_local_scalar_dense", "item", "is_nonzero", "nonzero", "equal", "masked_select", "unique")
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.count += function.name().removeprefix("aten::").split(".")[0] in self.NAMES
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("model", [EXACT, NET, GAUSSIAN], ids=["exact", "network", "gaussian"])
+def test_nothing_waits_for_the_device_inside_the_loop(model):
+    x = X[:2] if hasattr(model, "encode") else torch.zeros(2, 3, 4, 4)
+    conditions = [None, CAPTION, ["the red cat above the dog", CAPTION]] if hasattr(model, "encode") else [None]
+    counts = []
+    for samples in (2, 12):
+        with Waits() as waits:
+            idc.compare(model, x, conditions, samples=samples, batch_size=2)
+        counts.append(waits.count)
+    assert counts[0] == counts[1] > 0
+
+
+def test_nan_is_found_in_the_first_call_at_once_and_in_others_at_the_end():
+    calls = []
+
+    def denoiser(z, logsnr, condition, bad=0):
+        calls.append(len(z))
+        return z * torch.nan if len(calls) == bad + 1 else z
+
+    for bad in (0, 3, 9):
+        calls.clear()
+        with pytest.raises(ValueError, match="finite numbers, got NaN"):
+            idc.nll(lambda *a, bad=bad: denoiser(*a, bad=bad), torch.zeros(1, 3), samples=20, batch_size=2)
+        assert len(calls) == (10 if bad else 1)
+
+
+@pytest.mark.parametrize("error", [torch.cuda.OutOfMemoryError("full"), RuntimeError("MPS backend out of memory")])
+@pytest.mark.parametrize("most", [1, 3, 20])
+def test_batches_are_halved_when_memory_runs_out(most, error):
+    sizes = []
+
+    def small(z, logsnr, condition):
+        sizes.append(len(z))
+        if len(z) > most:
+            raise error
+        return GAUSSIAN(z, logsnr)
+
+    x = torch.ones(5, 3, 4, 4)
+    found, whole = idc.nll(small, x, samples=20, proposal=GAUSSIAN.proposal), idc.nll(GAUSSIAN, x, samples=20)
+    for name in ("nats", "stderr", "map", "map_stderr"):
+        assert torch.allclose(getattr(found, name), getattr(whole, name), rtol=1e-9, atol=1e-12)
+    assert sum(size > most for size in sizes) <= 7 and sum(size for size in sizes if size <= most) == 100
+    alternatives = idc.Alternatives([None, "a"])
+    some = {"samples": 8, "proposal": GAUSSIAN.proposal}
+    found = idc.pointwise_information(small, x, "a", alternatives, **some)
+    assert torch.equal(found.nats, torch.zeros(5))
+
+
+def test_other_errors_and_one_row_without_memory_are_raised():
+    sizes = []
+
+    def fails(z, logsnr, condition):
+        sizes.append(len(z))
+        raise RuntimeError(condition)
+
+    for says, expected in (("out of memory", [8, 4, 2, 1]), ("no kernel", [8])):
+        sizes.clear()
+        with pytest.raises(RuntimeError, match=says):
+            idc.nll(fails, torch.zeros(2, 3), says, samples=4)
+        assert sizes == expected
+
+
+PEAK = """
+import resource, torch, infodecomp as idc
+denoiser, x = lambda z, logsnr, condition: 0.9 * z, torch.zeros(2, 4, 64, 64)
+denoiser.logsnr_range = (-5.0, 7.0)
+for samples in (100, 100, 2000):
+    idc.pointwise_information(denoiser, x, "a", "b", samples=samples)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts kilobytes")
+def test_memory_does_not_grow_with_samples():
+    """2,000 draws of this noise are 262 MB in float32; a draw's integrand, log-SNR and weight are 24 bytes."""
+    told = subprocess.run([sys.executable, "-W", "ignore", "-c", PEAK], stdout=subprocess.PIPE, text=True, check=True)
+    _, before, after = map(int, told.stdout.split())
+    assert after - before < 10_000
