@@ -10,9 +10,15 @@ import math
 import torch
 
 
-def pair_variance(first, second, bins):
-    """Variance of a mean over pairs of independent draws: Σ (f₁ − f₂)² / (4·bins²), summed over dimension 1."""
-    return ((first - second) ** 2).sum(1) / (4 * bins**2)
+def pair_variance(first, second, bins, group=1):
+    """Variance of a mean over pairs of independent draws: Σ (f₁ − f₂)² / (4·bins²), summed over dimension 1.
+
+    group: so many neighbouring bins share their noise, and their differences are added before they are squared.
+    """
+    apart = first - second
+    if group > 1:
+        apart = torch.stack([part.sum(1) for part in apart.split(group, 1)], 1)
+    return (apart**2).sum(1) / (4 * bins**2)
 
 
 def _range(low, high):

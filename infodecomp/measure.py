@@ -21,6 +21,7 @@ from .integrate import pair_variance
 
 BLOCK = 2**18  # numbers of noise drawn at a time for one image; another value is another noise for every seed
 ROWS = 2**18, 2**20  # numbers in a call of the denoiser when batch_size is None: on a CPU, whose cache is small; else
+GROUP = {"plain": 1, "balanced": 5}  # neighbouring bins whose noises sum to zero
 DRAWS, PILOT, TRIAL = 0, 1, 2  # streams of random numbers: the estimate's, the pilot's of "fit", that of tolerance
 
 
@@ -75,7 +76,8 @@ class Gaps:
 class Sums:
     """What a pass gathers for one quantity: the integrand of each draw, and maps summed over draws."""
 
-    def __init__(self, x, samples):
+    def __init__(self, x, samples, group):
+        self.group = group
         shape = x.shape[2:] if x.ndim == 4 else x.shape[1:]  # channels of an image are summed
         self.integrand = torch.zeros(len(x), samples, dtype=torch.float64, device=x.device)
         self.total = torch.zeros(len(x), *shape, dtype=torch.float64, device=x.device)
@@ -87,7 +89,7 @@ class Sums:
         self.integrand[images, draws] = values.sum(2)
         weighted = values * weight[..., None]
         self.total[images].flatten(1).add_(weighted.sum(1))
-        spread = pair_variance(weighted[:, ::2], weighted[:, 1::2], self.integrand.shape[1] // 2)
+        spread = pair_variance(weighted[:, ::2], weighted[:, 1::2], self.integrand.shape[1] // 2, self.group)
         self.variance[images].flatten(1).add_(spread)
 
 
@@ -101,6 +103,15 @@ def generator(seed, stream, item, chunk):
     for shift, multiplier in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
         bits = ((bits ^ bits >> shift) * multiplier) & 0xFFFFFFFF
     return torch.Generator().manual_seed(bits ^ bits >> 16)
+
+
+def balance(noise, group):
+    """Noise (n, *shape) in pairs, changed so that the first ones of `group` neighbouring pairs sum to zero, and the
+    second ones too, independently. Each is standard normal as before."""
+    for part in noise.unflatten(0, (-1, 2)).split(group):
+        if len(part) > 1:
+            part.sub_(part.mean(0)).mul_((len(part) / (len(part) - 1)) ** 0.5)
+    return noise
 
 
 def draw_logsnr(proposal, seed, stream, items, bins):
@@ -164,34 +175,36 @@ def check_finite(*values):
         raise ValueError("denoiser must return finite numbers, got NaN or infinity")
 
 
-def blocks(count, samples, rows):
-    """Slices of images and of their draws, in pairs, that make at most `rows` rows: whole images, or parts of one."""
-    group, pairs = max(1, rows // samples), max(1, rows // 2)
-    parts = -(-samples // (2 * pairs))
-    span = 2 * -(-samples // (2 * parts))
-    for first in range(0, count, group):
+def blocks(count, samples, rows, unit=2):
+    """Slices of images and of their draws that make about `rows` rows: whole images, or whole units of one."""
+    images, parts = max(1, rows // samples), -(-samples // max(unit, rows // unit * unit))
+    span = unit * -(-samples // (unit * parts))
+    for first in range(0, count, images):
         for start in range(0, samples, span):
-            yield slice(first, min(first + group, count)), slice(start, min(start + span, samples))
+            yield slice(first, min(first + images, count)), slice(start, min(start + span, samples))
 
 
 @torch.no_grad()
-def measure(denoiser, x, conditions, quantities, samples, seed, stream, proposal, batch_size, items=None):
+def measure(denoiser, x, conditions, quantities, samples, seed, stream, proposal, batch_size, items=None, group=1):
     """K conditions on `samples` draws of (α, ε) per image: log-SNRs and weights (B, samples), Sums per quantity.
 
-    items: what the noise of each image is keyed by, 0, 1, … by default.
+    items: what the noise of each image is keyed by, 0, 1, … by default. group: neighbouring bins with balanced noise.
     """
-    items, bins, shape = items or range(len(x)), samples // 2, x.shape[1:]
-    chunk = 2 * max(1, min(bins, BLOCK // (2 * x[0].numel())))  # noise drawn at a time
+    items, bins, shape, unit = items or range(len(x)), samples // 2, x.shape[1:], 2 * group
+    chunk = unit * max(1, min(-(-samples // unit), BLOCK // (unit * x[0].numel())))  # noise drawn at a time
     conditions, places = distinct(denoiser, conditions, x.device)
     quantities = [q._replace(y=places[q.y], given=None if q.given is None else places[q.given]) for q in quantities]
-    asked = [(q, max(q.y, q.given or 0), Sums(x, samples)) for q in quantities]  # with the last condition of each
+    asked = [
+        (q, max(q.y, q.given or 0), Sums(x, samples, group)) for q in quantities
+    ]  # with the last condition of each
     needed = [max((last for q, last, _ in asked if k in q[1:]), default=k) for k in range(len(conditions))]
     encode, evaluate = encoder(denoiser), Evaluations(denoiser, x, batch_size)
 
     @lru_cache(maxsize=1)
     def drawn(i, c):
         count, counter = min(chunk, samples - c * chunk), generator(seed, stream, items[i], c)
-        return torch.randn(count, *shape, dtype=torch.float32, generator=counter)  # the same for every dtype of x
+        noise = torch.randn(count, *shape, dtype=torch.float32, generator=counter)  # the same for every dtype of x
+        return balance(noise, group)
 
     def noise_of(images, draws):
         for i in range(images.start, images.stop):
@@ -199,7 +212,7 @@ def measure(denoiser, x, conditions, quantities, samples, seed, stream, proposal
                 yield drawn(i, c)[max(draws.start - c * chunk, 0) : draws.stop - c * chunk]
 
     logsnr, weight = (t.to(x.device) for t in draw_logsnr(proposal, seed, stream, items, bins))
-    for images, draws in blocks(len(x), samples, evaluate.rows):
+    for images, draws in blocks(len(x), samples, evaluate.rows, unit):
         noise, alpha = send(torch.cat([*noise_of(images, draws)]), x), logsnr[images, draws].flatten()
         rows = torch.arange(images.stop - images.start).repeat_interleave(draws.stop - draws.start)
         z = add_noise(x[images].repeat_interleave(draws.stop - draws.start, 0), alpha, noise)

@@ -110,6 +110,7 @@ def word_maps(
     *,
     placeholder=None,
     alternatives=None,
+    noise="plain",
     samples=100,
     seed=0,
     proposal=None,
@@ -146,7 +147,7 @@ def word_maps(
         quantities = [Quantity(kind, 2 + k, 0) for kind in ("orthogonal", "standard") for k in range(count)]
         quantities += [Quantity(kind, 1, 2 + count + k) for kind in ("orthogonal", "standard") for k in range(count)]
         conditions = {f"conditions[{k}]": condition for k, condition in enumerate(told)}
-        found = _estimate(model, x[rows], conditions, quantities, *options, None, samples, items=rows)
+        found = _estimate(model, x[rows], conditions, quantities, *options, None, samples, noise, items=rows)
         for row, i in enumerate(rows):
             mi, mi_standard, cmi, cmi_standard = ([e[row] for e in found[k * count :][:count]] for k in range(4))
             against, one = None, (x[i : i + 1], captions[i], "orthogonal", *options, [i])

@@ -9,7 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import infodecomp as idc
 from infodecomp import scenes as sc
-from infodecomp.measure import BLOCK, DRAWS, Quantity, blocks, draw_logsnr, generator, measure
+from infodecomp.measure import BLOCK, DRAWS, Quantity, balance, blocks, draw_logsnr, generator, measure
 
 CAPTION = "the red cat above the blue dog"
 EXACT, NET = idc.load("scenes"), idc.load("scenes-net")
@@ -91,6 +91,68 @@ def test_blocks_are_equal_and_even():
     assert [s for _, s in blocks(1, 20, 7)] == [slice(0, 6), slice(6, 12), slice(12, 18), slice(18, 20)]
     assert [s for s, _ in blocks(5, 4, 8)] == [slice(0, 2), slice(2, 4), slice(4, 5)]
     assert [s for _, s in blocks(1, 4, 1)] == [slice(0, 2), slice(2, 4)]
+
+
+def test_balanced_noise_is_standard_normal_and_sums_to_zero():
+    many = torch.stack(
+        [balance(torch.randn(24, 50, generator=torch.Generator().manual_seed(s)), 5) for s in range(400)]
+    )
+    groups = many.unflatten(1, (-1, 2)).split(5, 1)  # bins 5 + 5 + 2
+    assert all(part.sum(1).abs().max() < 1e-5 for part in groups)
+    error = (many.numel() / 2) ** -0.5  # of a variance that is 1
+    assert many.mean().abs() < 1e-6 and abs(many.var().item() - 1) < 4 * error
+    assert abs(many[:, 20:].var().item() - 1) < 4 * error * 6**0.5
+    first, second = many[:, ::2], many[:, 1::2]
+    assert abs((first * second).mean().item()) < 4 / (many.numel() / 2) ** 0.5
+    plain = torch.randn(6, 3)
+    assert torch.equal(balance(plain.clone(), 1), plain)
+
+
+def joint(d, rows):
+    """d pairs of correlation 0.8: denoiser, x, condition on their partners, and the true pointwise information."""
+    cov = torch.eye(2 * d, dtype=torch.float64)
+    cov[range(d), range(d, 2 * d)] = cov[range(d, 2 * d), range(d)] = 0.8
+    both = torch.randn(rows, 2 * d, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    both = both @ torch.linalg.cholesky(cov).T
+    model = idc.exact.JointGaussian(torch.zeros(2 * d), cov, d)
+    x, y = both[:, :d], (both[:, d:], torch.ones(rows, d, dtype=torch.bool))
+    return model, x, y, model.log_prob(x, y) - model.log_prob(x)
+
+
+def test_balanced_noise_is_unbiased_and_its_standard_error_covers(accept):
+    model, x, y, truth = joint(4, 400)
+    options = {"noise": "balanced", "samples": 600, "seed": 3}
+    accept(idc.pointwise_information(model, x, y, kind="standard", **options), truth)
+    accept(idc.nll(model, x, y, **options), -model.log_prob(x, y))
+
+
+def test_balanced_noise_saves_samples():
+    """16 pairs that count alike: what is linear in the noise was most of it (means of 400 images' squared errors)."""
+    model, x, y, truth = joint(16, 400)
+    errors = {}
+    for noise in ("plain", "balanced"):
+        found = idc.pointwise_information(model, x, y, kind="standard", noise=noise, samples=100)
+        errors[noise] = (found.nats - truth).square()
+        ratio = found.stderr.square().mean() / errors[noise].mean()  # it knows how good it is
+        assert abs(ratio.item() - 1) < 4 * (2 / 400 + 2 / (400 * 10)) ** 0.5
+    assert errors["balanced"].mean() < 0.6 * errors["plain"].mean()
+
+
+@pytest.mark.parametrize("batch_size", [3, 7, 64])
+def test_balanced_noise_in_any_batches(batch_size):
+    whole, parts = (
+        idc.word_maps(EXACT, IMAGES[0], CAPTION, ["red"], noise="balanced", samples=104, batch_size=b).cmi[0]
+        for b in (None, batch_size)
+    )
+    for name in ("nats", "stderr", "map", "map_stderr"):
+        assert torch.allclose(getattr(whole, name), getattr(parts, name), rtol=1e-5, atol=1e-9)
+    assert torch.equal(whole[0].profile.stderr(), whole.stderr) and whole.profile.group == 5
+    with pytest.raises(ValueError, match="difference need"):
+        whole - idc.pointwise_information(EXACT, X[:1], CAPTION, "the cat above the blue dog", samples=104)
+    with pytest.raises(ValueError, match="noise must be"):
+        idc.nll(EXACT, X, noise="quiet")
+    with pytest.raises(ValueError, match="noise must be"):
+        idc.pointwise_information(EXACT, X[:1], CAPTION, idc.scenes.alternatives(CAPTION, "red"), noise="balanced")
 
 
 # --------------------------------------------------------------------------------------- evaluations, checks, memory
