@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup test book test-site outputs repository clean
+.PHONY: help setup test book test-site bench outputs repository clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,6 +32,9 @@ book: setup _build/executed  ## execute the chapters and build the site
 
 test-site: setup  ## check the built site, in Chromium where there is one
 	$(BIN)/python -m pytest tests/browser
+
+bench: setup  ## time it all on this machine, CPU and GPU if there is one, and store the record of chapter 17 (then: make outputs)
+	$(BIN)/python tests/benchmarks/bench.py
 
 outputs: setup  ## execute the notebooks in place, keep only outputs that are checked; draw the README’s picture
 	$(BIN)/python book/maintain.py outputs

@@ -146,8 +146,12 @@ def attention_maps(model, x, caption, *, samples=100, seed=0, proposal=None, bat
 
     def denoiser(z, logsnr, condition):
         nonlocal images
-        condition, images = condition
-        return model(z, logsnr, condition)
+        (condition, images), before = condition, dict(recorder.maps)
+        try:
+            return model(z, logsnr, condition)
+        except RuntimeError:  # memory ran out halfway: these rows will come again
+            recorder.maps = before
+            raise
 
     def keep(probabilities, layer):
         rows = sum_heads(probabilities, layer)

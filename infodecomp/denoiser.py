@@ -2,7 +2,8 @@
 
 A denoiser is any callable `denoiser(z, logsnr, condition) -> eps_hat`, the estimate of ε in z = add_noise(x, α, ε):
 z (N, *shape), logsnr (N,), eps_hat like z. It may have attributes: `logsnr_range` (lo, hi) it is valid on, a default
-`proposal`, and `discrete` (True: its data have a mass, no density).
+`proposal`, and `discrete` (True: its data have a mass, no density). What has `encode` and `condition` is a model
+(infodecomp.load): its conditions are encoded once, before the first evaluation.
 
 A condition is None or a str, the same for every row, or a list, tensor or tuple of tensors with one entry per row (B)
 or one for all (1). A denoiser always receives one entry per row of z.
@@ -37,16 +38,16 @@ def narrow(condition, images):
 
 def encoder(denoiser):
     """A model's `condition`, which encodes texts; of a callable that is no model, what changes nothing."""
-    return denoiser.condition if callable(getattr(denoiser, "encode", None)) else lambda told: told
+    model = all(callable(getattr(denoiser, name, None)) for name in ("encode", "condition"))
+    return denoiser.condition if model else lambda told: told
 
 
 def distinct(denoiser, conditions, device):
-    """Conditions on a device, equal ones once, and the place of each: those for all rows as the denoiser's own
-    `condition` encodes them, if it has that."""
+    """Conditions on a device, equal ones once, and the place of each; encoded, but for lists of texts, by a model."""
     encode, kept, places = encoder(denoiser), [], []
     for condition in conditions:
-        one = condition_length(condition) in (None, 1)
-        condition = _moved(encode(condition) if one else condition, device)
+        now = condition_length(condition) in (None, 1) or isinstance(condition, torch.Tensor | np.ndarray)
+        condition = _moved(encode(condition) if now else condition, device)
         places.append(next((k for k, other in enumerate(kept) if _same(condition, other)), len(kept)))
         kept += [condition] if places[-1] == len(kept) else []
     return kept, places

@@ -229,7 +229,7 @@ def nll(
     denoiser: callable (z, logsnr, condition) -> eps_hat. x (B, *shape) floating point. condition: None or a str, the
     same for every row, or a list, tensor or tuple of tensors with B rows or 1. samples: draws of (log-SNR, noise)
     per image, even; the same seed gives the same numbers whatever the batch_size (rows per call; None: so many that
-    2¹⁸ numbers on a CPU, 2²⁰ elsewhere go into a call; where memory runs out they are halved).
+    2¹⁸ numbers on a CPU, 2²⁰ elsewhere go into a call; where it runs out of memory they are halved).
     proposal: where log-SNRs are drawn (infodecomp.integrate); None: the denoiser's; "fit": from a pilot run.
     noise: "plain", or "balanced": the noises of five neighbouring bins sum to zero, so that what is linear in them
     cancels. Same mean and no more evaluations; the standard error then has a fifth of the degrees of freedom.

@@ -8,6 +8,7 @@ from itertools import pairwise
 import torch
 
 from .channel import alpha_bar_to_logsnr, logsnr_to_sigma, sigma_to_logsnr
+from .measure import check_finite
 
 
 def karras_sigmas(low, high, steps, rho=7.0):
@@ -33,6 +34,7 @@ def heun(denoiser, y, condition, sigmas):
         slope = _eps_hat(denoiser, y, sigma, condition)
         ahead = _eps_hat(denoiser, y + (following - sigma) * slope, following, condition)
         y = y + (following - sigma) * (slope + ahead) / 2
+    check_finite(y)
     return y
 
 
@@ -56,6 +58,7 @@ def scheduled(denoiser, z, condition, scheduler, steps):
     for t in scheduler.timesteps:
         logsnr = alpha_bar_to_logsnr(bar[t].double()).to(z)
         z = scheduler.step(denoiser(z, logsnr.expand(len(z)), condition), t, z).prev_sample
+    check_finite(z)
     return z
 
 

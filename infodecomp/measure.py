@@ -22,6 +22,7 @@ from .integrate import pair_variance
 BLOCK = 2**18  # numbers of noise drawn at a time for one image; another value is another noise for every seed
 ROWS = 2**18, 2**20  # numbers in a call of the denoiser when batch_size is None: on a CPU, whose cache is small; else
 GROUP = {"plain": 1, "balanced": 5}  # neighbouring bins whose noises sum to zero
+FULL = "out of memory", "can't allocate memory"  # what devices say
 DRAWS, PILOT, TRIAL = 0, 1, 2  # streams of random numbers: the estimate's, the pilot's of "fit", that of tolerance
 
 
@@ -124,7 +125,7 @@ def draw_logsnr(proposal, seed, stream, items, bins):
 
 
 class Evaluations:
-    """The denoiser in calls of at most `rows` rows, which are halved, for good, when memory runs out.
+    """The denoiser in calls of at most `rows` rows, which are halved for the rest of the pass when memory runs out.
 
     The first call is checked at once, all are by their integrands: a check waits for the device. Raises ValueError for
     another shape, NaN or infinity.
@@ -151,7 +152,9 @@ class Evaluations:
         try:
             eps_hat = self.denoiser(z, logsnr, condition)
         except RuntimeError as error:
-            if len(z) == 1 or not (isinstance(error, torch.cuda.OutOfMemoryError) or "out of memory" in str(error)):
+            if len(z) == 1 or not (
+                isinstance(error, torch.cuda.OutOfMemoryError) or any(text in str(error) for text in FULL)
+            ):
                 raise
             self.rows = len(z) // 2
             return None
@@ -226,6 +229,7 @@ def measure(denoiser, x, conditions, quantities, samples, seed, stream, proposal
                     into.add(images, draws, quantity.integrand(gaps), weight[images, draws])
             for done in [j for j in gaps.told if needed[j] <= k]:
                 del gaps.told[done]
+                gaps._own.pop(done, None)
     sums = [into for *_, into in asked]
     check_finite(*(s.integrand for s in sums))
     return logsnr, weight, sums

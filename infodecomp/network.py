@@ -55,7 +55,11 @@ class Network:
             rows = _padded(z[cut], size).contiguous(memory_format=torch.channels_last)
             named_ = {name: _padded(values[cut], size) for name, values in named.items()}
             torch.compiler.cudagraph_mark_step_begin()
-            out = self._compiled(rows, *(_padded(values[cut], size) for values in told), **named_).sample
+            try:
+                out = self._compiled(rows, *(_padded(values[cut], size) for values in told), **named_).sample
+            except RuntimeError:  # memory may have run out: fewer rows must not be padded to as many again
+                self._sizes = [known for known in self._sizes if known < size]
+                raise
             parts.append(out[: len(z) - start].clone())  # the next call overwrites what a CUDA graph returns
             start = cut.stop
             self._sizes += [] if size in self._sizes else [size]

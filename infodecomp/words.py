@@ -130,7 +130,8 @@ def word_maps(
     infodecomp.nll, in whatever company: it alone has other noise, unless i = 0.
     """
     single = not isinstance(caption, list | tuple)
-    images, captions = ([image], [caption]) if single else (list(image), list(caption))
+    many = not single and isinstance(image, list | tuple)
+    images, captions = [image] if single or not many else list(image), [caption] if single else list(caption)
     words = [words] * len(captions) if single or words is None else list(words)
     if not len(images) == len(captions) == len(words) > 0:
         got = f"{len(images)}, {len(captions)} and {len(words)}"
@@ -139,7 +140,10 @@ def word_maps(
     alone = [[core(text) for _, _, text in units] for units in chosen]
     rest = [[without(c, *u[:2], placeholder) for u in units] for c, units in zip(captions, chosen, strict=True)]
     starts = [[start for start, _, _ in units] for units in chosen]
-    x, options, maps = model.encode(image), (samples, seed, proposal, batch_size), [None] * len(captions)
+    x = model.encode(image)
+    if len(x) != len(captions):
+        raise ValueError(f"image must be one for each caption, got {len(x)} for {len(captions)}")
+    options, maps = (samples, seed, proposal, batch_size), [None] * len(captions)
     for count in sorted(set(map(len, chosen))):
         rows = [i for i, units in enumerate(chosen) if len(units) == count]
         texts = [[captions[i], *alone[i], *rest[i]] for i in rows]

@@ -195,6 +195,23 @@ class Waits(TorchDispatchMode):
         super().__init__()
         self.count = 0
 
+    def __enter__(self):
+        self.patch = pytest.MonkeyPatch()
+        for name in ("tolist", "cpu"):  # of a tensor on a CPU they dispatch nothing
+            self.patch.setattr(torch.Tensor, name, self._counted(getattr(torch.Tensor, name)))
+        return super().__enter__()
+
+    def __exit__(self, *error):
+        self.patch.undo()
+        return super().__exit__(*error)
+
+    def _counted(self, function):
+        def counted(tensor):
+            self.count += 1
+            return function(tensor)
+
+        return counted
+
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         self.count += function.name().removeprefix("aten::").split(".")[0] in self.NAMES
         return function(*args, **(kwargs or {}))
@@ -210,6 +227,24 @@ def test_nothing_waits_for_the_device_inside_the_loop(model):
             idc.compare(model, x, conditions, samples=samples, batch_size=2)
         counts.append(waits.count)
     assert counts[0] == counts[1] > 0
+
+
+def test_a_callable_with_encode_alone_is_no_model():
+    class Wrapper:
+        condition = "a picture of"
+
+        def encode(self, image):
+            return image
+
+        def __call__(self, z, logsnr, condition):
+            return z * 0.5 if condition == "x" else z * 0.1
+
+    assert idc.pointwise_information(Wrapper(), torch.ones(1, 3), "x", samples=4).nats > 0
+
+
+def test_flow_refuses_what_is_not_finite():
+    with pytest.raises(ValueError, match="finite numbers"):
+        idc.flow.to_noise(lambda z, logsnr, c: z * torch.nan, torch.ones(1, 3), range=(-4.0, 4.0), steps=2)
 
 
 def test_nan_is_found_in_the_first_call_at_once_and_in_others_at_the_end():

@@ -180,3 +180,13 @@ def test_lab_holds_one_state():
             idc.SceneLab(scene, **{name: value})
     with pytest.raises(ValueError, match="state must have exactly"):
         lab.state = "layout=beside-near"
+    with pytest.raises(ValueError, match="state must stand alone"):
+        idc.SceneLab(scene, state=lab.state)
+    said = again.text.replace(" ", "+")
+    again.state = lab.state.replace(said, f"{said.capitalize()}.")
+    assert again.state == lab.state  # as the page writes it
+
+
+def test_lab_shows_a_fragment():
+    assert "data-widget" in idc.SceneLab(text="the cat left of the blue boat").html()
+    assert "data-widget" in idc.SceneLab(text="").html()

@@ -123,6 +123,13 @@ def test_lists_of_other_lengths_are_refused(arguments):
         idc.word_maps(MODEL, *arguments)
 
 
+def test_several_pictures_need_several_captions():
+    with pytest.raises(ValueError, match="image must be one for each caption, got 2 for 1"):
+        idc.word_maps(MODEL, [IMAGE] * 2, CAPTION)
+    with pytest.raises(ValueError, match="must be lists of one length"):
+        idc.word_maps(MODEL, IMAGE, [CAPTION] * 2)
+
+
 # ------------------------------------------------------------------------------- words of captions that people write
 
 

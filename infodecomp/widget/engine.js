@@ -359,7 +359,13 @@ function makeEngine(data) {
    */
   function questions(scene, text) {
     const rows = [readings("")];
+    const known = new Map([["", 0]]);
     const number = (texts, scaled = false) => {
+      const key = texts.join(scaled ? "|" : ",");
+      if (!known.has(key)) known.set(key, made(texts, scaled));
+      return known.get(key);
+    };
+    const made = (texts, scaled) => {
       const all = texts.map(readings);
       if (!all.length || all.some((r) => !r.length)) return null;
       const peak = (r) => (scaled ? Math.max(...r.map((row) => Math.max(...row.subarray(0, 4)))) : 1);
@@ -480,12 +486,13 @@ function makeEngine(data) {
     };
   }
 
-  /** One noisy picture, what two conditions of a question believe, and the integrand of both kinds: (32, 32) maps. */
+  /** One noisy picture and, of a question that can be asked, what both conditions believe and both integrands, (32, 32). */
   function look(scene, text, name, logsnr, seed) {
     const { names, pairs, rows } = questions(scene, text);
-    const [y, given] = pairs[names.indexOf(name)] ?? pairs[0];
     const noise = gaussian(seed, 2);
     const z = addNoise(picture(scene), logsnr, noise);
+    if (!names.includes(name)) return { noisy: rgba(z), y: null };
+    const [y, given] = pairs[names.indexOf(name)];
     const seen = see(z, logsnr);
     const [a, b] = [y, given].map((c) => epsHat(seen, belief(seen, rows[c])));
     const shown = (eps) => rgba(z.map((v, i) => (v - Math.sqrt(seen.noise) * eps[i]) / seen.s));

@@ -35,8 +35,9 @@ function serve(makeEngine) {
     },
     play({ scene, text, name, seed, steps, id }, job) {
       const { names, pairs, rows } = engine.questions(scene, text);
+      if (!names.includes(name)) return postMessage({ what: "play", id, steps: 0, step: 0, pictures: [] });
       const noise = engine.gaussian(seed, 3);
-      const flows = pairs[Math.max(0, names.indexOf(name))].map((c) => engine.flow(noise, rows[c], steps));
+      const flows = pairs[names.indexOf(name)].map((c) => engine.flow(noise, rows[c], steps));
       job.step = () => {
         const now = flows.map((f) => f.next());
         if (now[0].done) return false;
@@ -108,23 +109,29 @@ function render({ model, el }) {
       layout: LAYOUTS[2 * scene.axis + scene.far], sky: world.vocabulary.time[scene.night], first: thing(scene.first), second: thing(scene.second),
       text, word, question, kind, seed, logsnr,
     }).toString();
-  const fromLink = page && location.hash.startsWith("#lab:") ? location.hash.slice(5) : "";
-  let state = parse(fromLink) ?? parse(model.get("state"));
+  const fromLink = page && location.hash.startsWith("#lab:") ? location.hash.slice(5) : null;
+  const first = parse(stops[0].state);
   let form = 0; // which of a scene's captions, by their order
-  const isCaption = engine.captions(state.scene).indexOf(state.text);
-  if (isCaption >= 0) form = isCaption;
-  let followed = format(state);
+  let state;
+  let followed; // the state as text
+  function take(next) {
+    [state, followed] = [next, format(next)];
+    const place = engine.captions(state.scene).indexOf(state.text);
+    if (place >= 0) form = place;
+  }
+  take((fromLink !== null && parse(fromLink)) || parse(model.get("state")) || first);
   function change(patch) {
     const next = { ...state, ...patch };
     if (patch.scene && !("text" in patch)) next.text = engine.captions(next.scene)[form];
     next.word = Math.min(next.word, Math.max(0, engine.units(next.text).length - 1));
-    state = next;
-    followed = format(state);
+    take(next);
     model.set("state", followed);
     model.save_changes();
-    if (page) history.replaceState(null, "", `#lab:${followed}`);
     update();
+    clearTimeout(addressed); // browsers refuse an address that changes with every step of a slider
+    if (page) addressed = setTimeout(() => history.replaceState(null, "", `#lab:${followed}`), 200);
   }
+  let addressed;
   const name = () => (["caption", "order"].includes(state.question) ? state.question : `${state.question} ${state.word}`);
 
   // ---- workers: one estimates, one answers the reader's finger ----
@@ -132,6 +139,7 @@ function render({ model, el }) {
   const workers = { sampler: new Worker(blob), viewer: new Worker(blob) };
   for (const worker of Object.values(workers)) {
     worker.postMessage({ what: "world", data: world });
+    worker.onerror = ({ message }) => (el.querySelector(".failed").textContent = `The lab has stopped: ${message}`);
     worker.onmessage = ({ data: message }) => message.id === ids[message.what] && receive[message.what](message);
   }
   const ids = { estimate: 0, look: 0, play: 0 };
@@ -204,21 +212,24 @@ function render({ model, el }) {
   // ---- guided stops ----
   const told = make("div", { className: "told" });
   const stopList = make("fieldset", { className: "stops" }, make("legend", { textContent: "Guided stops" }), ...stops.map((stop, i) =>
-    radio("stop", i, `${i + 1}. ${stop.title}`, () => {
-      const answer = make("details", {}, make("summary", { textContent: "Answer" }), make("p", { textContent: stop.answer }));
-      told.replaceChildren(make("p", { textContent: stop.sentence }), make("p", { className: "question", textContent: stop.question }), answer);
-      const next = parse(stop.state);
-      form = Math.max(0, engine.captions(next.scene).indexOf(next.text));
-      change(next);
-    }),
+    radio("stop", i, `${i + 1}. ${stop.title}`, () => change(parse(stop.state))),
   ));
+  const addresses = stops.map((stop) => format(parse(stop.state)));
+  let shownStop = -1;
+  function showStop() {
+    const at = addresses.indexOf(followed);
+    el.querySelectorAll(`input[name="${group}-stop"]`).forEach((input, i) => (input.checked = i === at));
+    if (at < 0 || at === shownStop) return; // what was asked stays while the reader tries things out
+    shownStop = at;
+    const answer = make("details", {}, make("summary", { textContent: "Answer" }), make("p", { textContent: stops[at].answer }));
+    told.replaceChildren(make("p", { textContent: stops[at].sentence }), make("p", { className: "question", textContent: stops[at].question }), answer);
+  }
   told.setAttribute("aria-live", "polite");
 
   // ---- the scene ----
   const sceneCanvas = canvas(size, "");
-  const kinds = { layout: ["beside-near", "beside-far", "stacked-near", "stacked-far"], sky: world.vocabulary.time };
-  const layoutRadios = fieldset("places", ...kinds.layout.map((l, i) => radio("layout", l, l.replace("-", ", "), () => change({ scene: { ...state.scene, axis: i >> 1, far: i & 1 } }))));
-  const skyRadios = fieldset("sky", ...kinds.sky.map((s, i) => radio("sky", s, s, () => change({ scene: { ...state.scene, night: i } }))));
+  const layoutRadios = fieldset("places", ...LAYOUTS.map((l, i) => radio("layout", l, l.replace("-", ", "), () => change({ scene: { ...state.scene, axis: i >> 1, far: i & 1 } }))));
+  const skyRadios = fieldset("sky", ...world.vocabulary.time.map((s, i) => radio("sky", s, s, () => change({ scene: { ...state.scene, night: i } }))));
   const objects = ["first", "second"].map((which) => {
     const other = which === "first" ? "second" : "first";
     const set = (noun, position, colour) => change({ scene: { ...state.scene, [which]: 8 * noun + 4 * position + colour } });
@@ -302,7 +313,7 @@ function render({ model, el }) {
         };
         if (known) mark("fill", 0, value);
         if (known) mark("error", value - error, value + error);
-        if (Number.isFinite(estimate.exact[q])) mark("exact", estimate.exact[q], estimate.exact[q]);
+        if (estimate.exact[q] >= 0) mark("exact", estimate.exact[q], estimate.exact[q]);
         const exact = Number.isNaN(estimate.exact[q]) ? "–" : nats(estimate.exact[q]);
         total.replaceChildren(`${kind} ${known ? measured(value, error, 2) : "…"} | ${exact}`, bar);
       });
@@ -345,7 +356,11 @@ function render({ model, el }) {
   function showMap() {
     const view = shownView();
     mapCanvas.setAttribute("aria-label", `Map of nats: ${QUESTIONS[state.question]}. Arrow keys read a cell.`);
-    if (!view) return mapCanvas.getContext("2d").clearRect(0, 0, size, size);
+    if (!view) {
+      mapCanvas.getContext("2d").clearRect(0, 0, size, size);
+      ticks.replaceChildren();
+      return showReadout();
+    }
     const [low, high] = range(view.map);
     paintMap(mapCanvas, view.map, low, high, (i) => !hideBox.checked || Math.abs(view.map[i]) > 2 * view.error[i]);
     const strip = new ImageData(256, 1);
@@ -359,6 +374,7 @@ function render({ model, el }) {
     const row = (head, value) => make("tr", {}, make("th", { scope: "row", textContent: head }), make("td", { textContent: value }));
     const known = estimate.samples > 0;
     const estimated = (kind) => (known ? `${measured(...estimate[kind][q], 3)} nats` : "…");
+    progress.textContent = "";
     if (q < 0) return table.replaceChildren(row("not asked", "the grammar never makes one of the two texts"));
     const unfit = !Number.isFinite(estimate.exact[q]);
     table.replaceChildren(
@@ -384,6 +400,8 @@ function render({ model, el }) {
   function showProfile() {
     const view = shownView();
     const shapes = [];
+    most.textContent = "";
+    plot.setAttribute("aria-label", "Information by log-SNR: not yet known");
     if (view) {
       const high = view.profile.reduce((m, v, i) => Math.max(m, Math.abs(v) + view.profileError[i]), 0) || 1;
       const low = state.kind === "standard" ? -high : 0;
@@ -425,7 +443,16 @@ function render({ model, el }) {
     return [state.question === "MI" && unit ? `“${unit[2]}”` : whole, given[state.question] ?? (less ? `“${less}”` : "nothing")];
   }
   function showLook(message) {
-    for (const [i, key] of ["noisy", "y", "given"].entries()) paintBytes(looks[i], message[key]);
+    paintBytes(looks[0], message.noisy);
+    if (!message.y) {
+      looks.slice(1).forEach((c, i) => {
+        c.getContext("2d").clearRect(0, 0, size, size);
+        lookTexts[i + 1].textContent = i ? "" : "not asked: the grammar never makes one of the two texts";
+        c.setAttribute("aria-label", "nothing");
+      });
+      return;
+    }
+    for (const [i, key] of ["y", "given"].entries()) paintBytes(looks[i + 1], message[key]);
     const map = message[state.kind];
     paintMap(looks[3], map, ...range(map));
     const sum = map.reduce((a, b) => a + b, 0);
@@ -451,7 +478,8 @@ function render({ model, el }) {
     if (!message) return;
     const last = message.step === message.steps;
     if (!quiet || last) message.pictures.forEach((rgba, i) => paintBytes(flows[i], rgba));
-    if (last) flowSaid.textContent = `Both made from one noise, ${message.steps} steps of Heun’s method.`;
+    if (!message.steps) flowSaid.textContent = "Not played: the grammar never makes one of the two texts.";
+    else if (last) flowSaid.textContent = `Both made from one noise, ${message.steps} steps of Heun’s method.`;
     el.dataset.played = message.step;
     frames.shift();
     if (frames.length) requestAnimationFrame(playFrame);
@@ -470,7 +498,7 @@ function render({ model, el }) {
   const reseed = button("another noise", () => change({ seed: state.seed + 1 }));
   const seedText = make("span", { className: "progress" });
 
-  const link = make("a", { textContent: "link to this state" });
+  const link = make("a", { className: "link", textContent: "link to this state" });
 
   el.classList.add("idc-live", "lab-live");
   el.dataset.lmSuppressShortcuts = "true"; // JupyterLab leaves our keys alone
@@ -481,6 +509,7 @@ function render({ model, el }) {
     part("Caption", captionSelect, words, editing, questions),
     part("Information", table, kindRadios, pointed, bar, ticks, readout, hide, progress, pause),
     part("Where it arises", plot, axis, most, make("label", { className: "slide" }, "log-SNR", slider, level), lookRow, reseed, seedText, play, flowSaid, flowRow),
+    make("p", { className: "wide failed", role: "alert" }),
     make("p", { className: "wide" }, page ? link : make("code", { className: "link" })),
   );
 
@@ -494,7 +523,7 @@ function render({ model, el }) {
     check("sky", world.vocabulary.time[state.scene.night]);
     check("question", state.question);
     check("kind", state.kind);
-    check("stop", stops.findIndex((stop) => format(parse(stop.state)) === format(state)));
+    showStop();
     objects.forEach((o) => o.show());
     const texts = all.includes(state.text) ? all : [state.text, ...all];
     captionSelect.lastChild.replaceChildren(...texts.map((t) => make("option", { value: t, textContent: t || "(nothing)" })));
@@ -502,13 +531,17 @@ function render({ model, el }) {
     slider.value = state.logsnr;
     level.textContent = String(state.logsnr).replace("-", "−");
     seedText.textContent = ` seed ${state.seed}`;
-    if (page) link.href = `#lab:${format(state)}`;
-    else el.querySelector(".link").textContent = `idc.SceneLab("${format(state)}")`;
+    if (page) link.href = `#lab:${followed}`;
+    else el.querySelector(".link").textContent = `idc.SceneLab(state="${followed}")`;
     const focus = el.contains(document.activeElement) ? document.activeElement : null;
     const key = JSON.stringify([state.scene, state.text, state.seed]);
-    const kept = focus && [focus.name, focus.value];
+    const edited = [...editing.querySelectorAll("select, button")].indexOf(focus);
     showWords();
-    if (kept && !el.contains(focus)) [...el.querySelectorAll("input")].find((i) => i.name === kept[0] && i.value === kept[1])?.focus();
+    if (focus && !el.contains(focus)) {
+      const same = edited < 0 ? null : editing.querySelectorAll("select, button:not(:disabled)")[edited];
+      const again = edited < 0 ? [...words.querySelectorAll("input")].find((i) => i.value === focus.value) : null;
+      (same ?? again ?? words.querySelector("input:checked") ?? captionSelect.lastChild).focus();
+    }
     workers.sampler.postMessage({ what: "view", name: name(), kind: state.kind });
     if (key !== asked) {
       [asked, estimate, paused] = [key, null, false];
@@ -522,16 +555,18 @@ function render({ model, el }) {
   const outside = () => {
     const next = parse(model.get("state"));
     if (!next || format(next) === followed) return;
-    [state, followed] = [next, format(next)];
+    take(next);
     update();
   };
   model.on("change:state", outside);
   const jumped = () => {
     const next = location.hash.startsWith("#lab:") && parse(location.hash.slice(5));
     if (next && format(next) !== followed) change(next);
+    else if (!next) told.textContent = "The link could not be read.";
   };
   if (page) addEventListener("hashchange", jumped);
   update();
+  if (fromLink !== null && !parse(fromLink)) told.textContent = "The link could not be read; this is the lab as it begins.";
   return () => {
     model.off("change:state", outside);
     removeEventListener("hashchange", jumped);

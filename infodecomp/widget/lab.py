@@ -12,7 +12,7 @@ from ..pipeline import load
 from ..plot import POSITIVE, SIGNED
 from ..scenes import ExactScenes, captions, grammar, information, meaning, model, render, sprites
 from ..scenes.grammar import Scene, Thing
-from ..words import units, word_maps
+from ..words import units, without, word_maps
 from .heatmaps import HeatMaps
 from .page import palette, piece, source
 
@@ -41,6 +41,8 @@ class SceneLab(anywidget.AnyWidget):
     state = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, scene=None, text=None, *, state=None, **chosen):
+        if state is not None and (scene, text, chosen) != (None, None, {}):
+            raise ValueError("state must stand alone, it holds scene, text and all the rest")
         scene = scene or Scene(0, 1, 0, Thing("cat", "sitting", "red"), Thing("boat", "sailing", "blue"))
         text = captions(scene)[0] if text is None else meaning.normalise(text)
         state = link(scene, text, **chosen) if state is None else state
@@ -49,8 +51,7 @@ class SceneLab(anywidget.AnyWidget):
 
     @traitlets.validate("state")
     def _valid(self, proposal):
-        read(proposal["value"])
-        return proposal["value"]
+        return link(**read(proposal["value"]))
 
     @property
     def scene(self):
@@ -64,7 +65,10 @@ class SceneLab(anywidget.AnyWidget):
 
     def html(self):
         """The lab as a piece of a page; without scripts, heat maps of the caption's words from the same denoiser."""
-        maps = word_maps(load("scenes"), render(self.scene), self.text or captions(self.scene)[0])
+        text = self.text
+        if not text or not all(meaning.possible(without(text, *unit[:2])) for unit in units(text, grammar.PHRASES)):
+            text = captions(self.scene)[0]  # a fragment has words that cannot be asked about
+        maps = word_maps(load("scenes"), render(self.scene), text)
         still = HeatMaps(render(self.scene), maps)
         state = {"_world": self._world, "_guide": self._guide | {"page": True}, "state": self.state}
         return piece(self, "lab", state, still.figure(), f"The lab needs scripts; maps of nats. {still!r}")

@@ -100,4 +100,4 @@ def test_state_reaches_python_and_back(browser, lab):
     heard_lab = lambda: json.loads((folder / "lab.json").read_text())  # noqa: E731
     assert until(lambda: heard_lab() == ["the green cat left of the blue boat", "green"], 20)
     assert until(lambda: "samples of noise" in browser.find_element(By.CSS_SELECTOR, ".lab-live").text)
-    assert "SceneLab(" in browser.find_element(By.CSS_SELECTOR, ".lab-live .link").text
+    assert "SceneLab(state=" in browser.find_element(By.CSS_SELECTOR, ".lab-live .link").text

@@ -1,0 +1,169 @@
+"""Evaluations needed for one standard error: how log-SNRs and noises are drawn, compared on the same integral.
+
+`measure_samples(repeats)` gives JSON: for each denoiser, quantity and scheme the variance of one estimate over repeats,
+and the evaluations it needs, pilots included, relative to the paper's scheme: a logistic (1, 2), drawn independently,
+on the same range. Run as a program it prints the table; its argument is the number of repeats.
+"""
+
+import json
+import math
+import sys
+
+import torch
+
+import infodecomp as idc
+from infodecomp.channel import add_noise
+from infodecomp.denoiser import take
+from infodecomp.estimate import _estimate
+from infodecomp.integrate import Logistic
+from infodecomp.measure import Gaps, Quantity, draw_logsnr, generator
+from infodecomp.scenes.grammar import Scene, Thing
+from infodecomp.scenes.model import proposal as scenes_proposal
+from infodecomp.words import without
+
+SCHEMES = ("paper", "stratified", "own", "fitted", "antithetic", "balanced")
+CAPTION = "the sitting red cat left of the sleeping blue dog"
+SCENE = Scene(0, 0, 0, Thing("cat", "sitting", "red"), Thing("dog", "sleeping", "blue"))
+INFORMATION = {"i^o": Quantity("orthogonal", 0, 1), "i^s": Quantity("standard", 0, 1)}
+NLL = {"−log p": Quantity("density", 0)}
+
+
+def scene_cases(model, names, proposal=None):
+    """(name, denoiser, x (1, …), conditions, quantities, its own proposal) of the words' CMI and MI, and of the NLL."""
+    x, split = model.encode(idc.scenes.render(SCENE)), CAPTION.split()
+    for name in names:
+        word, alone = name.split(" ", 1)[-1], name.startswith("MI")
+        if name == "NLL":
+            yield name, model, x, [CAPTION], NLL, model.proposal
+            continue
+        at = split.index(word.split()[0])
+        texts = (word, None) if alone else (CAPTION, without(CAPTION, at, at + len(word.split())))
+        yield name, model, x, [model.condition(text) for text in texts], INFORMATION, proposal or model.proposal
+
+
+def closed_cases():
+    """The same for 16 correlated pairs, where all dimensions differ alike, and for a mixture of three in the plane."""
+    d, rho = 16, 0.8
+    cov = torch.eye(2 * d, dtype=torch.float64)
+    cov[range(d), range(d, 2 * d)] = cov[range(d, 2 * d), range(d)] = rho
+    both = torch.randn(1, 2 * d, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    both = both @ torch.linalg.cholesky(cov).T
+    normal, x = idc.exact.JointGaussian(torch.zeros(2 * d), cov, d), both[:, :d]
+    y = (both[:, d:], torch.ones(1, d, dtype=torch.bool))
+    yield "Gaussian", normal, x, [y, None], INFORMATION | NLL, normal.proposal
+    means = torch.tensor([[-2.0, 0], [1, 1], [2, -1]], dtype=torch.float64)
+    mixture = idc.exact.GaussianMixture([0.2, 0.3, 0.5], means, torch.tensor([[0.3, 0.2], [0.5, 0.1], [0.2, 0.4]]))
+    yield "mixture", mixture, means[1:2] + 0.3, [torch.tensor([[0.0, 1, 0]]), None], INFORMATION, mixture.proposal
+
+
+@torch.no_grad()
+def antithetic(denoiser, x, conditions, quantities, samples, proposal, seed=1):
+    """(quantities, B): each noise once, and once with the other sign in the neighbouring bin."""
+    bins = samples // 4 * 2
+    logsnr, weight = draw_logsnr(proposal, seed, 0, range(len(x)), bins)
+    nats = torch.zeros(len(quantities), len(x), dtype=torch.float64)
+    for i in range(len(x)):
+        half = torch.randn(bins // 2, 1, 2, *x.shape[1:], generator=generator(seed, 0, i, 0)).to(x)
+        noise = torch.cat([half, -half], 1).flatten(0, 2)
+        z, told = add_noise(x[i].expand_as(noise), logsnr[i], noise), logsnr[i].to(x)
+        rows, gaps = torch.zeros(len(z), dtype=torch.long), Gaps(noise, logsnr[i])
+        gaps.told = {k: denoiser(z, told, take(c, rows)).double() for k, c in enumerate(conditions)}
+        for q, quantity in enumerate(quantities):
+            constant = 0.5 * math.log(2 * math.pi * math.e) * x[0].numel() * (quantity.kind == "density")
+            nats[q, i] = (quantity.integrand(gaps).flatten(1).sum(1) * weight[i]).mean() + constant
+    return nats, 2 * bins
+
+
+def scheme(name, denoiser, x, conditions, quantities, own, samples, repeats):
+    """(quantities, repeats) estimates in nats and the evaluations per condition each of them took, at most samples."""
+    named, many = dict(enumerate(conditions)), x.expand(repeats, *x.shape[1:])
+
+    def run(rows, samples, proposal, seed=1, **options):
+        return _estimate(denoiser, rows, named, quantities, samples, seed, proposal, None, None, samples, **options)
+
+    if name == "antithetic":
+        return antithetic(denoiser, many, conditions, quantities, samples, own)
+    if name == "fitted":  # each repeat has a pilot of its own, of 64
+        holder = type("Own", (), {"__call__": lambda self, *a: denoiser(*a), "proposal": own})()
+        left = max(samples - 64, 2)
+        each = [_estimate(holder, x, named, quantities, left, seed, "fit", None, None, left) for seed in range(repeats)]
+        return torch.stack([torch.cat([e.nats for e in found]) for found in each], 1), left + 64
+    logistic = {"loc": 1.0, "scale": 2.0, "range": own.range}
+    proposal = {"paper": Logistic(**logistic, stratified=False), "stratified": Logistic(**logistic)}.get(name, own)
+    found = run(many, samples, proposal, noise="balanced" if name == "balanced" else "plain")
+    return torch.stack([e.nats for e in found]), samples
+
+
+def rows_of(case, samples, repeats, schemes):
+    """One row per scheme and quantity of a case."""
+    name, denoiser, x, conditions, quantities, own = case
+    found, rows = {}, []
+    for way in schemes:
+        nats, spent = scheme(way, denoiser, x, conditions, list(quantities.values()), own, samples, repeats)
+        found[way] = nats.double(), spent
+    again = torch.randint(repeats, (2000, repeats), generator=torch.Generator().manual_seed(0))
+    for q, quantity in enumerate(quantities):
+        base = found["paper"][0][q], found["paper"][1]
+        shuffled = base[0][again.flip(0)].var(1) * base[1]  # repeats of two schemes are independent
+        for way, (nats, spent) in found.items():
+            variances = nats[q][again].var(1)
+            ends = torch.quantile(variances * spent / shuffled, torch.tensor([0.025, 0.975], dtype=torch.float64))
+            row = {"case": name, "quantity": quantity, "scheme": way, "range": own.range, "evaluations": spent}
+            row |= {"mean": nats[q].mean().item(), "mean_error": nats[q].std().item() / math.sqrt(repeats)}
+            row |= {"variance": nats[q].var().item(), "variance_error": variances.std().item()}
+            row["relative"] = (nats[q].var() * spent / (base[0].var() * base[1])).item()
+            row["interval"] = [1.0, 1.0] if way == "paper" else ends.tolist()
+            rows.append(row)
+    return rows
+
+
+def missed(model, samples):
+    """Share of i^s and i^o of each word that lies outside the paper's range (−5, 7), and its standard error."""
+    rows = []
+    for name, _, x, (y, given), _, _ in scene_cases(model, ("CMI red", "CMI left of", "MI cat")):
+        for kind in ("orthogonal", "standard"):
+            whole, part = (
+                idc.pointwise_information(model, x, y, given, kind=kind, samples=samples, seed=s, proposal=p)
+                for s, p in enumerate((model.proposal, Logistic(1.0, 2.0, 3.0)))
+            )
+            share = 1 - part.nats / whole.nats
+            error = (part.stderr**2 + (part.nats / whole.nats * whole.stderr) ** 2).sqrt() / whole.nats
+            rows.append({"case": name, "kind": kind, "missed": share.item(), "error": error.item()})
+    return rows
+
+
+def measure_samples(repeats=200, quick=False):
+    """The table as JSON. quick: few repeats of few samples, to see that it runs."""
+    repeats = min(repeats, 6) if quick else repeats
+    exact, network = idc.load("scenes"), idc.load("scenes-net")
+    low, high = network.logsnr_range
+    inner = scenes_proposal(torch.linspace(low, high, 57))  # the range of the network, for both
+    result = {"repeats": repeats, "missed_by_the_papers_range": missed(exact, 100 if quick else 4000)}
+    cases = [*scene_cases(exact, ("CMI red", "CMI left of", "MI cat"), inner), *scene_cases(exact, ("NLL",))]
+    result["exact"] = [row for case in cases for row in rows_of(case, 100, repeats, SCHEMES)]
+    result["closed"] = [row for case in closed_cases() for row in rows_of(case, 100, repeats, SCHEMES)]
+    many = 40 if quick else 800  # enough for a pilot to pay
+    result["longer"] = rows_of(cases[0], many, repeats, ("paper", "own", "fitted", "balanced"))
+    some = ("paper", "own", "balanced")  # some hundred evaluations per second
+    result["network"] = [
+        row for case in scene_cases(network, ("CMI red",)) for row in rows_of(case, 10 if quick else 50, repeats, some)
+    ]
+    return result
+
+
+def main():
+    found = measure_samples(int(sys.argv[1]) if len(sys.argv) > 1 else 200, quick="quick" in sys.argv)
+    for row in found["missed_by_the_papers_range"]:
+        print(f"{row['case']:12} {row['kind']:11} outside (−5, 7): {row['missed']:.0%} ± {row['error']:.0%}")
+    for denoiser in ("exact", "closed", "longer", "network"):
+        for row in found[denoiser]:
+            low, high = row["interval"]
+            name = f"{denoiser:8}{row['case']:12} {row['quantity']:7}{row['scheme']:11}"
+            value = f"{row['evaluations']:4d} evaluations, {row['mean']:8.2f} ± {row['variance'] ** 0.5:6.3f}"
+            print(f"{name} {value}, relative {row['relative']:.3f} [{low:.3f}, {high:.3f}]")
+    if "json" in sys.argv:
+        print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
