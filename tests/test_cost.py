@@ -1,0 +1,61 @@
+"""Chapter 17's record is what the benchmarks measure: all but the times, again."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import infodecomp as idc
+
+sys.path.append(str(Path(__file__).parent / "benchmarks"))
+import bench
+import gpu
+import overhead
+import samples
+
+RECORD = json.loads((Path(idc.__file__).parent / "experiments/records/cost.json").read_text(encoding="utf-8"))
+
+
+def test_evaluations_are_counted():
+    found = bench.count_words()
+    assert found == {int(words): count for words, count in RECORD["evaluations_per_sample"].items()}
+    assert all(found[words] == 2 * words + 2 for words in (1, 2, 4))
+
+
+def test_samples_of_a_closed_form_are_the_record_s():
+    case = next(iter(samples.closed_cases()))
+    again = samples.rows_of(case, 100, RECORD["samples"]["repeats"], (*samples.SCHEMES[:3], "balanced"))
+    stored = {(r["case"], r["quantity"], r["scheme"]): r for r in RECORD["samples"]["closed"]}
+    for row in again:
+        known = stored[row["case"], row["quantity"], row["scheme"]]
+        assert row["relative"] == pytest.approx(known["relative"], rel=1e-6)
+        assert row["interval"] == pytest.approx(known["interval"], rel=1e-6)
+    assert RECORD["samples"]["repeats"] >= 200
+
+
+def test_schemes_estimate_one_number():
+    """Every scheme of every case, within five standard errors of the others: what differs is the variance."""
+    for part in ("exact", "closed", "network", "longer"):
+        for case in {(r["case"], r["quantity"]) for r in RECORD["samples"][part]}:
+            rows = [r for r in RECORD["samples"][part] if (r["case"], r["quantity"]) == case]
+            weights = torch.tensor([r["mean_error"] ** -2 for r in rows])
+            mean = (weights * torch.tensor([r["mean"] for r in rows])).sum() / weights.sum()
+            assert all(abs(r["mean"] - mean) < 5 * r["mean_error"] for r in rows), case
+
+
+def test_operations_of_the_network():
+    assert gpu.flops() / 1e12 == pytest.approx(0.804, abs=5e-4)
+
+
+def test_the_paper_s_scheme_estimates_the_same():
+    model = idc.load("scenes")
+    x = model.encode(idc.scenes.render(overhead.SCENE))
+    torch.manual_seed(0)
+    runs = torch.stack(
+        [overhead.paper(model, x, overhead.CAPTION, overhead.CONTEXT, 200).sum() for _ in range(10)]
+    ).double()
+    ours = idc.pointwise_information(model, x, overhead.CAPTION, overhead.CONTEXT, samples=4000)
+    error = (runs.var() / len(runs) + ours.stderr.item() ** 2).sqrt()
+    assert abs(runs.mean() - ours.nats.item()) < 4 * error
