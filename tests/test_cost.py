@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import infodecomp as idc
+from infodecomp.scenes.net import NETWORK
 
 sys.path.append(str(Path(__file__).parent / "benchmarks"))
 import bench
@@ -16,6 +17,10 @@ import overhead
 import samples
 
 RECORD = json.loads((Path(idc.__file__).parent / "experiments/records/cost.json").read_text(encoding="utf-8"))
+
+
+def test_network_is_the_one_in_the_package():
+    assert RECORD["weights"] == json.loads((NETWORK / "record.json").read_text())["sha256"]
 
 
 def test_evaluations_are_counted():

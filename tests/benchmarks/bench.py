@@ -19,6 +19,7 @@ from overhead import CAPTION, SCENE, measure_overhead, quantiles
 from samples import measure_samples
 
 import infodecomp as idc
+from infodecomp.experiments.runner import hashes
 
 RECORD = Path(idc.__file__).parent / "experiments" / "records" / "cost.json"
 
@@ -104,6 +105,7 @@ def measure_lab(seconds=5):
 
 def main(quick):
     started, record = time.perf_counter(), {"date": str(date.today()), "machine": machine()}
+    record["weights"] = hashes("scenes-net")
     parts = {
         "import_seconds": lambda: measure_start(1 if quick else 5),
         "overhead": lambda: measure_overhead(quick),
