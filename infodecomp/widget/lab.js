@@ -207,7 +207,6 @@ function render({ model, el }) {
     element.addEventListener("click", act);
     return element;
   };
-  const figure = (element, text) => make("figure", {}, element, make("figcaption", { textContent: text }));
 
   // ---- guided stops ----
   const told = make("div", { className: "told" });
@@ -480,7 +479,6 @@ function render({ model, el }) {
     if (!quiet || last) message.pictures.forEach((rgba, i) => paintBytes(flows[i], rgba));
     if (!message.steps) flowSaid.textContent = "Not played: the grammar never makes one of the two texts.";
     else if (last) flowSaid.textContent = `Both made from one noise, ${message.steps} steps of Heun’s method.`;
-    el.dataset.played = message.step;
     frames.shift();
     if (frames.length) requestAnimationFrame(playFrame);
   }
@@ -488,7 +486,6 @@ function render({ model, el }) {
     frames = [];
     flowRow.hidden = false;
     flowSaid.textContent = "";
-    delete el.dataset.played;
     prompts().forEach((p, i) => {
       flowTexts[i].textContent = `made under ${p}`;
       flows[i].setAttribute("aria-label", flowTexts[i].textContent);
