@@ -15,9 +15,9 @@ from statistics import NormalDist
 import torch
 
 from .channel import per_row
-from .denoiser import condition_length, distinct
+from .denoiser import check_finite, condition_length, distinct
 from .estimate import Estimate, Profile, _check_proposal, _check_x, _estimate, _whole
-from .measure import Evaluations, Gaps, Quantity, check_finite, draw_logsnr, generator, send
+from .measure import Evaluations, Gaps, Quantity, draw_logsnr, generator, send
 
 PATHS = 4  # stream of random numbers
 

@@ -82,6 +82,12 @@ def take(condition, rows):
     return condition[rows.to(condition.device, non_blocking=True)]
 
 
+def check_finite(*values):
+    """ValueError unless everything that came of a denoiser is finite."""
+    if not all(bool(v.isfinite().all()) for v in values):
+        raise ValueError("denoiser must return finite numbers, got NaN or infinity")
+
+
 class Adapter:
     """A network's prediction as eps_hat. Made by from_eps, from_v, from_x0 and from_flow."""
 

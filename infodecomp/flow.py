@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 
 from .channel import alpha_bar_to_logsnr, logsnr_to_sigma, sigma_to_logsnr
-from .measure import check_finite
+from .denoiser import check_finite
 
 
 def karras_sigmas(low, high, steps, rho=7.0):

@@ -16,7 +16,7 @@ import torch
 from torch.nn.functional import mse_loss
 
 from .channel import add_noise, per_row
-from .denoiser import condition_length, distinct, encoder, narrow, take
+from .denoiser import check_finite, condition_length, distinct, encoder, narrow, take
 from .integrate import pair_variance
 
 BLOCK = 2**18  # numbers of noise drawn at a time for one image; another value is another noise for every seed
@@ -170,12 +170,6 @@ class Evaluations:
 def send(values, x):
     """Numbers drawn on the CPU, with the dtype and on the device of x, which is not waited for."""
     return (values.pin_memory() if x.is_cuda else values).to(x, non_blocking=True)
-
-
-def check_finite(*values):
-    """ValueError unless everything that came of a denoiser is finite."""
-    if not all(bool(v.isfinite().all()) for v in values):
-        raise ValueError("denoiser must return finite numbers, got NaN or infinity")
 
 
 def blocks(count, samples, rows, unit=2):
