@@ -557,6 +557,7 @@ function render({ model, el }) {
   };
   model.on("change:state", outside);
   const jumped = () => {
+    clearTimeout(addressed); // the reader's address is newer
     const next = location.hash.startsWith("#lab:") && parse(location.hash.slice(5));
     if (next && format(next) !== followed) change(next);
     else if (!next) told.textContent = "The link could not be read.";
