@@ -2,7 +2,8 @@
 
 from . import channel, denoiser, exact, flow, integrate, scenes, vocabulary
 from .alternatives import Alternatives, Posterior, posterior
-from .estimate import Comparison, Estimate, compare, nll, pointwise_information
+from .comparison import Comparison, compare
+from .estimate import Estimate, nll, pointwise_information
 from .lights import matched_gap, shuffled_gap
 from .pipeline import load
 from .words import WordMaps, word_maps

@@ -6,8 +6,9 @@ little: both have limited power, and errors of the two denoisers can cancel.
 
 import torch
 
+from .comparison import compare
 from .denoiser import condition_length, take
-from .estimate import _check_proposal, compare, pointwise_information
+from .estimate import _check_proposal, pointwise_information
 from .integrate import Piecewise
 
 

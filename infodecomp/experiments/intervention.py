@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from ..attention import attention_maps, word_map
-from ..estimate import compare
+from ..comparison import compare
 from ..flow import from_noise, to_noise
 from ..words import without
 from .runner import heading

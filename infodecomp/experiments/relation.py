@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from scipy.stats import binomtest
 
+from ..comparison import compare
 from ..datasets.aro import Broken
-from ..estimate import compare
 from .runner import heading
 
 SCORES = {

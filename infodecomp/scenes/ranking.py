@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from ..attention import attention_maps, matching_score
-from ..estimate import compare
+from ..comparison import compare
 from ..experiments.baselines import scenes_clip, scenes_text
 from ..experiments.relation import SCORES, credit, uniform_weight
 from ..integrate import Piecewise

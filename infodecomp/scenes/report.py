@@ -14,7 +14,8 @@ from pathlib import Path
 import torch
 
 from ..alternatives import Alternatives, posterior
-from ..estimate import compare, pointwise_information
+from ..comparison import compare
+from ..estimate import pointwise_information
 from ..words import units
 from .grammar import CLASS, FUNCTION, sample, scenes
 from .meaning import alternatives, information, log_prob
