@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import axe_core_python
+import matplotlib
 import numpy as np
 import pytest
 import torch
@@ -319,6 +320,40 @@ def test_same_link_same_numbers(page, file, engine):
     samples(page)
     assert "could not be read" in page.find_element(By.CSS_SELECTOR, ".told").text
     assert "the red cat left of the blue boat" in page.find_element(By.CSS_SELECTOR, ".row").text
+
+
+def test_words_and_map_show_the_numbers(page, engine):
+    """Text and marks of every word beside Python's exact nats; the map's colours beside the engine's map."""
+    radio(page, "stop", 0).click()
+    samples(page, 64)
+    press(page, "pause")
+    page.execute_async_script("setTimeout(arguments[0], 500)")
+    chosen, count = state(page), samples(page)
+    code = """return [...document.querySelectorAll('.lab-live .word')].map((w) => [...w.querySelectorAll('.total')].map(
+        (t) => [t.firstChild.textContent, t.querySelector('.exact')?.style.left]))"""
+    shown, marks = page.execute_script(code), pixels(page, "canvas[role=application]")[0]
+    code = """const [scene, text, seed, count] = arguments, e = engine.estimator(scene, text, seed);
+    for (let i = 0; i < count; i++) e.step();
+    return [[...e.view("CMI 1", "orthogonal").map], e.names, e.totals("orthogonal")]"""
+    values, names, totals = engine(code, told(chosen["scene"]), chosen["text"], chosen["seed"], count)
+    places = units(chosen["text"], grammar.PHRASES)
+    truth = {
+        f"{kind} {i}": idc.scenes.information(chosen["scene"], *(g or "" for g in asked(chosen["text"], kind, place)))
+        for i, place in enumerate(places)
+        for kind in ("MI", "CMI")
+    }
+    reach = max(max(truth.values()), *(totals[names.index(name)][0] for name in truth))
+    for i, word in enumerate(shown):
+        for kind, (text, left) in zip(("MI", "CMI"), word, strict=True):
+            name = f"{kind} {i}"
+            nats, error = totals[names.index(name)]
+            assert text == f"{kind} {nats:.2f} ± {error:.2f} | {abs(truth[name]):.3f}"
+            if truth[name] > 1e-9:
+                assert float(left.removesuffix("%")) == pytest.approx(100 * truth[name] / reach, abs=0.01)
+    index = np.array(values).reshape(32, 32) / max(values) * 255
+    near = [matplotlib.colormaps["viridis"](np.clip(np.floor(index + d), 0, 255).astype(int)) for d in (0.49, 0.51)]
+    error = np.min([np.abs((c[..., :3] * 255).round() - marks) for c in near], 0)
+    assert error.max() <= 1
 
 
 def test_scene_is_composed_and_caption_edited_by_clicking(page):
