@@ -102,8 +102,9 @@ def test_chapter_offers_colab_and_download(page):
 
 def open_page(browser, page, size):
     """Open `page` at `size` and wait until MathJax is done; return what the network log says."""
+    browser.get("about:blank")  # the page before must not ask for anything any more
     for log in ("performance", "browser"):
-        browser.get_log(log)  # forget the page before
+        browser.get_log(log)  # forget what it asked
     width, height = SIZES[size]
     metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == "phone"}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
