@@ -9,13 +9,16 @@ function bytes(base64) {
   return Uint8Array.from(atob(base64.padEnd(Math.ceil(base64.length / 4) * 4, "=")), (c) => c.charCodeAt(0));
 }
 
+/** A number's text with a true minus, and none before zero. */
+const minus = (text) => text.replace(/^-(?=[0.]*$)/, "").replace("-", "−");
+
 function number(value, error) {
   const digits = error > 0 ? Math.min(6, Math.max(0, 1 - Math.floor(Math.log10(error)))) : 3;
-  return value.toFixed(digits).replace("-", "−");
+  return minus(value.toFixed(digits));
 }
 
 function measured(value, error, digits) {
-  const text = (v) => (digits === undefined ? number(v, error) : v.toFixed(digits).replace("-", "−"));
+  const text = (v) => (digits === undefined ? number(v, error) : minus(v.toFixed(digits)));
   return error === undefined ? text(value) : `${text(value)} ± ${text(error)}`;
 }
 

@@ -3,9 +3,9 @@ function serve(makeEngine) {
   let engine = null;
   const jobs = {}; // by kind; a new one ends the old
   const chosen = { name: "caption", kind: "orthogonal" };
-  const show = ({ estimator, id, rate }) =>
+  const show = ({ estimator, id, rate, paused }) =>
     postMessage({
-      what: "estimate", id, names: estimator.names, exact: estimator.exact, density: estimator.density, samples: estimator.samples(), rate,
+      what: "estimate", id, paused, names: estimator.names, exact: estimator.exact, density: estimator.density, samples: estimator.samples(), rate,
       conditions: estimator.conditions, shown: { ...chosen },
       orthogonal: estimator.totals("orthogonal"), standard: estimator.totals("standard"), view: estimator.view(chosen.name, chosen.kind),
     });
@@ -29,7 +29,9 @@ function serve(makeEngine) {
       Object.assign(chosen, { name, kind });
       if (jobs.estimate) show(jobs.estimate);
     },
-    pause: ({ paused }) => jobs.estimate && (jobs.estimate.paused = paused),
+    pause({ paused }) {
+      if (jobs.estimate) show(Object.assign(jobs.estimate, { paused }));
+    },
     look({ scene, text, name, logsnr, seed, id }) {
       postMessage({ what: "look", id, ...engine.look(scene, text, name, logsnr, seed) });
     },
@@ -67,6 +69,7 @@ function serve(makeEngine) {
   };
 }
 
+const KEYS = ["layout", "sky", "first", "second", "text", "word", "question", "kind", "seed", "logsnr"]; // of a state
 const MOST = 1600; // samples after which an estimate rests
 const STEPS = 40;
 const QUESTIONS = {
@@ -79,7 +82,8 @@ const QUESTIONS = {
 
 function render({ model, el }) {
   const world = model.get("_world");
-  const { stops, colours, page } = model.get("_guide");
+  const { stops, colours, page: inPage } = model.get("_guide");
+  const page = inPage && !document.querySelector(".lab-live"); // the address is the first lab's
   const engine = makeEngine(world);
   const palettes = Object.fromEntries(Object.entries(colours).map(([name, table]) => [name, palette(table)]));
   const group = `lab-${Math.random().toString(36).slice(2)}`;
@@ -92,6 +96,7 @@ function render({ model, el }) {
   const thingNumber = (text) => world.things.findIndex((_, n) => thing(n) === text);
   function parse(text) {
     const p = new URLSearchParams(text);
+    if (!KEYS.every((key) => p.has(key)) || ![p.get("word"), p.get("seed")].every((v) => /^\d+$/.test(v)) || !/\d/.test(p.get("logsnr"))) return null;
     const layout = LAYOUTS.indexOf(p.get("layout"));
     const scene = {
       axis: layout >> 1, far: layout & 1, night: world.vocabulary.time.indexOf(p.get("sky")),
@@ -99,9 +104,9 @@ function render({ model, el }) {
     };
     const state = { scene, text: p.get("text") ?? "", word: Number(p.get("word")), question: p.get("question"), kind: p.get("kind"), seed: Number(p.get("seed")), logsnr: Number(p.get("logsnr")) };
     const valid =
-      Object.values(scene).every((v) => v >= 0) && scene.first >> 3 !== scene.second >> 3 && engine.possible(state.text) && state.question in QUESTIONS &&
-      ["orthogonal", "standard"].includes(state.kind) && Number.isInteger(state.seed) && state.seed >= 0 && state.logsnr >= -16 && state.logsnr <= 8 &&
-      Number.isInteger(state.word) && state.word >= 0 && state.word < Math.max(1, engine.units(state.text).length);
+      Object.values(scene).every((v) => v >= 0) && scene.first >> 3 !== scene.second >> 3 && engine.possible(state.text) && Object.hasOwn(QUESTIONS, state.question) &&
+      ["orthogonal", "standard"].includes(state.kind) && state.seed < 2 ** 32 && state.logsnr >= -16 && state.logsnr <= 8 &&
+      state.word < Math.max(1, engine.units(state.text).length);
     return valid ? state : null;
   }
   const format = ({ scene, text, word, question, kind, seed, logsnr }) =>
@@ -146,12 +151,12 @@ function render({ model, el }) {
   let estimate = null;
   let paused = false;
   let asked = "";
+  let viewed = "";
   let looked = "";
   let looking = false;
   const receive = {
     estimate(message) {
       estimate = message;
-      el.dataset.samples = message.samples;
       requestAnimationFrame(showEstimate);
     },
     look(message) {
@@ -185,11 +190,16 @@ function render({ model, el }) {
     map.forEach((v, i) => (packed[i] = cover(i) ? table[Math.min(255, Math.max(0, Math.round(((v - low) / (high - low)) * 255)))] : 0));
     target.getContext("2d").putImageData(image, 0, 0);
   }
+  const TINY = 1e-9; // what rounding leaves of nothing
+  const extent = (values, errors) => {
+    const high = values.reduce((m, v, i) => Math.max(m, Math.abs(v) + (errors?.[i] ?? 0)), 0);
+    return high > TINY ? high : 1;
+  };
   const range = (map) => {
-    const high = map.reduce((m, v) => Math.max(m, Math.abs(v)), 0) || 1;
+    const high = extent(map);
     return [state.kind === "standard" ? -high : 0, high];
   };
-  const nats = (v) => (v === -Infinity ? "−∞" : v === Infinity ? "∞" : Number.isNaN(v) ? "undefined" : v.toFixed(3).replace("-0.000", "0.000").replace("-", "−"));
+  const nats = (v) => (v === -Infinity ? "−∞" : v === Infinity ? "∞" : Number.isNaN(v) ? "undefined" : minus(v.toFixed(3)));
   const fieldset = (title, ...children) => make("fieldset", {}, make("legend", { textContent: title }), ...children);
   function radio(field, value, label, set) {
     const input = make("input", { type: "radio", name: `${group}-${field}`, value });
@@ -224,6 +234,10 @@ function render({ model, el }) {
     told.replaceChildren(make("p", { textContent: stops[at].sentence }), make("p", { className: "question", textContent: stops[at].question }), answer);
   }
   told.setAttribute("aria-live", "polite");
+  function unread(text) {
+    told.textContent = text;
+    shownStop = -1;
+  }
 
   // ---- the scene ----
   const sceneCanvas = canvas(size, "");
@@ -266,15 +280,12 @@ function render({ model, el }) {
   });
 
   // ---- the caption ----
-  const captionSelect = select("a caption of the scene", [], (text) => {
-    form = engine.captions(state.scene).indexOf(text);
-    change({ text });
-  });
+  const captionSelect = select("a caption of the scene", [], (text) => change({ text }));
   const words = make("fieldset", { className: "caption" });
   const editing = make("div", { className: "edit" });
   function showWords() {
     const units = engine.units(state.text);
-    words.replaceChildren(make("legend", { textContent: "Words, in nats (i° alone, and after the rest; | exact)" }), ...units.map(([, , text], i) => {
+    words.replaceChildren(make("legend", { textContent: `Words, in nats (${state.kind === "standard" ? "iˢ" : "i°"} alone, and after the rest; | exact)` }), ...units.map(([, , text], i) => {
       const label = radio("word", i, make("span", {}, make("bdi", { textContent: text }), ...["MI", "CMI"].map((kind) => make("span", { className: "total" }))), () => change({ word: i }));
       label.classList.add("word");
       label.querySelector("input").checked = i === state.word;
@@ -295,19 +306,20 @@ function render({ model, el }) {
     editing.replaceChildren(replace, drop, keep, whole);
   }
   function showBars() {
-    const reach = Math.max(1e-9, ...estimate.names.flatMap((n, q) => (/^C?MI/.test(n) ? [estimate.orthogonal[q][0], estimate.exact[q]] : [])).filter(Number.isFinite));
+    const reach = Math.max(1e-9, ...estimate.names.flatMap((n, q) => (/^C?MI/.test(n) ? [estimate[state.kind][q][0], estimate.exact[q]] : [])).filter(Number.isFinite));
     [...words.querySelectorAll(".word")].forEach((label, i) => {
       ["MI", "CMI"].forEach((kind, k) => {
         const q = estimate.names.indexOf(`${kind} ${i}`);
         const total = label.querySelectorAll(".total")[k];
         if (q < 0) return total.replaceChildren(`${kind} –`);
-        const [value, error] = estimate.orthogonal[q];
+        const [value, error] = estimate[state.kind][q];
         const known = estimate.samples > 0;
         const bar = make("span", { className: "track" });
         const mark = (className, from, to) => {
           const piece = make("span", { className });
-          piece.style.left = `${(100 * Math.max(0, from)) / reach}%`;
-          piece.style.width = `${(100 * (Math.min(to, 1.5 * reach) - Math.max(0, from))) / reach}%`;
+          const place = (v) => (100 * Math.min(Math.max(0, v), 1.5 * reach)) / reach;
+          piece.style.left = `${place(from)}%`;
+          piece.style.width = `${place(to) - place(from)}%`;
           bar.append(piece);
         };
         if (known) mark("fill", 0, value);
@@ -330,10 +342,12 @@ function render({ model, el }) {
     workers.sampler.postMessage({ what: "pause", paused });
   });
   const mapCanvas = make("canvas", { width: size, height: size });
+  const unasked = () => (state.text ? "the grammar never makes one of the two texts" : "there is no word");
   const shownView = () => (estimate?.shown.name === name() && estimate.shown.kind === state.kind ? estimate.view : null);
   let cell = null;
   const pointed = cells(mapCanvas, size, size, (to) => {
     cell = to;
+    readout.setAttribute("aria-live", "polite"); // the reader asked; what the estimate changes is not announced
     showReadout();
   });
   const hideBox = make("input", { type: "checkbox" });
@@ -342,6 +356,7 @@ function render({ model, el }) {
   const bar = make("canvas", { width: 256, height: 1 });
   bar.setAttribute("aria-hidden", "true");
   const ticks = make("div", { className: "ticks" });
+  const per = make("div", { className: "unit", textContent: "nats per cell" });
   const readout = make("output");
   function showReadout() {
     const view = shownView();
@@ -374,7 +389,7 @@ function render({ model, el }) {
     const known = estimate.samples > 0;
     const estimated = (kind) => (known ? `${measured(...estimate[kind][q], 3)} nats` : "…");
     progress.textContent = "";
-    if (q < 0) return table.replaceChildren(row("not asked", "the grammar never makes one of the two texts"));
+    if (q < 0) return table.replaceChildren(row("not asked", unasked()));
     const unfit = !Number.isFinite(estimate.exact[q]);
     table.replaceChildren(
       row("exact, by counting", `${nats(estimate.exact[q])} nats`),
@@ -402,7 +417,7 @@ function render({ model, el }) {
     most.textContent = "";
     plot.setAttribute("aria-label", "Information by log-SNR: not yet known");
     if (view) {
-      const high = view.profile.reduce((m, v, i) => Math.max(m, Math.abs(v) + view.profileError[i]), 0) || 1;
+      const high = extent(view.profile, view.profileError);
       const low = state.kind === "standard" ? -high : 0;
       const y = (v) => 88 - (86 * (v - low)) / (high - low);
       view.profile.forEach((v, i) => {
@@ -412,7 +427,7 @@ function render({ model, el }) {
       shapes.push(svg("line", { x1: 0, x2: 360, y1: y(0), y2: y(0), class: "axis" }));
       const peak = view.profile.reduce((best, v, i) => (Math.abs(v) > Math.abs(view.profile[best]) ? i : best), 0);
       const where = (view.low + (peak + 0.5) * view.step).toFixed(1).replace("-", "−");
-      most.textContent = `Most at log-SNR ${where}: ${measured(view.profile[peak], view.profileError[peak])} nats per nat of log-SNR.`;
+      most.textContent = Math.abs(view.profile[peak]) <= TINY ? "Nothing arises." : `Most at log-SNR ${where}: ${measured(view.profile[peak], view.profileError[peak])} nats per nat of log-SNR.`;
       plot.setAttribute("aria-label", `Information by log-SNR, −16 to 8. ${most.textContent}`);
     }
     const x = 15 * (state.logsnr + 16);
@@ -420,6 +435,8 @@ function render({ model, el }) {
   }
   function showEstimate() {
     if (!estimate) return;
+    Object.assign(el.dataset, { samples: estimate.samples, paused: Boolean(estimate.paused) });
+    readout.setAttribute("aria-live", "off");
     showBars();
     showNumbers();
     showMap();
@@ -430,7 +447,7 @@ function render({ model, el }) {
   const slider = make("input", { type: "range", min: -16, max: 8, step: 0.25 });
   slider.setAttribute("aria-label", "log-SNR of the noisy picture");
   slider.addEventListener("input", () => change({ logsnr: Number(slider.value) }));
-  const level = make("output");
+  const level = make("span", { className: "level" });
   const looks = ["noisy", "y", "given", "difference"].map((label) => canvas(size, label));
   const lookTexts = ["the noisy picture", "", "", ""].map((textContent) => make("figcaption", { textContent }));
   const lookRow = make("div", { className: "row" }, ...looks.map((c, i) => make("figure", {}, c, lookTexts[i])));
@@ -446,7 +463,7 @@ function render({ model, el }) {
     if (!message.y) {
       looks.slice(1).forEach((c, i) => {
         c.getContext("2d").clearRect(0, 0, size, size);
-        lookTexts[i + 1].textContent = i ? "" : "not asked: the grammar never makes one of the two texts";
+        lookTexts[i + 1].textContent = i ? "" : `not asked: ${unasked()}`;
         c.setAttribute("aria-label", "nothing");
       });
       return;
@@ -477,7 +494,7 @@ function render({ model, el }) {
     if (!message) return;
     const last = message.step === message.steps;
     if (!quiet || last) message.pictures.forEach((rgba, i) => paintBytes(flows[i], rgba));
-    if (!message.steps) flowSaid.textContent = "Not played: the grammar never makes one of the two texts.";
+    if (!message.steps) flowSaid.textContent = `Not played: ${unasked()}.`;
     else if (last) flowSaid.textContent = `Both made from one noise, ${message.steps} steps of Heun’s method.`;
     frames.shift();
     if (frames.length) requestAnimationFrame(playFrame);
@@ -504,8 +521,8 @@ function render({ model, el }) {
     make("div", { className: "wide" }, stopList, told),
     part("Scene", make("div", { className: "picture" }, sceneCanvas), objects[0].element, objects[1].element, layoutRadios, skyRadios, chance),
     part("Caption", captionSelect, words, editing, questions),
-    part("Information", table, kindRadios, pointed, bar, ticks, readout, hide, progress, pause),
-    part("Where it arises", plot, axis, most, make("label", { className: "slide" }, "log-SNR", slider, level), lookRow, reseed, seedText, play, flowSaid, flowRow),
+    part("Information", table, kindRadios, pointed, bar, ticks, per, readout, hide, progress, pause),
+    part("Where it arises", plot, axis, make("div", { className: "unit", textContent: "log-SNR" }), most, make("label", { className: "slide" }, "log-SNR", slider, level), lookRow, reseed, seedText, play, flowSaid, flowRow),
     make("p", { className: "wide failed", role: "alert" }),
     make("p", { className: "wide" }, page ? link : make("code", { className: "link" })),
   );
@@ -523,7 +540,7 @@ function render({ model, el }) {
     showStop();
     objects.forEach((o) => o.show());
     const texts = all.includes(state.text) ? all : [state.text, ...all];
-    captionSelect.lastChild.replaceChildren(...texts.map((t) => make("option", { value: t, textContent: t || "(nothing)" })));
+    captionSelect.lastChild.replaceChildren(...texts.map((t) => make("option", { value: t, textContent: all.includes(t) ? t : `edited: ${t || "nothing"}` })));
     captionSelect.lastChild.value = state.text;
     slider.value = state.logsnr;
     level.textContent = String(state.logsnr).replace("-", "−");
@@ -535,15 +552,17 @@ function render({ model, el }) {
     const edited = [...editing.querySelectorAll("select, button")].indexOf(focus);
     showWords();
     if (focus && !el.contains(focus)) {
-      const same = edited < 0 ? null : editing.querySelectorAll("select, button:not(:disabled)")[edited];
+      const same = edited < 0 ? null : editing.querySelectorAll("select, button")[edited];
       const again = edited < 0 ? [...words.querySelectorAll("input")].find((i) => i.value === focus.value) : null;
-      (same ?? again ?? words.querySelector("input:checked") ?? captionSelect.lastChild).focus();
+      ((same?.disabled ? editing.querySelector("select") : same) ?? again ?? words.querySelector("input:checked") ?? captionSelect.lastChild).focus();
     }
-    workers.sampler.postMessage({ what: "view", name: name(), kind: state.kind });
+    const view = { what: "view", name: name(), kind: state.kind };
+    if (JSON.stringify(view) !== viewed) workers.sampler.postMessage(view);
+    viewed = JSON.stringify(view);
     if (key !== asked) {
       [asked, estimate, paused] = [key, null, false];
       pause.textContent = "pause";
-      el.dataset.samples = 0;
+      Object.assign(el.dataset, { samples: 0, paused: false });
       workers.sampler.postMessage({ what: "estimate", id: (ids.estimate += 1), ...state, most: MOST });
     } else if (estimate) showEstimate();
     showProfile();
@@ -557,14 +576,15 @@ function render({ model, el }) {
   };
   model.on("change:state", outside);
   const jumped = () => {
+    if (!location.hash.startsWith("#lab:")) return;
     clearTimeout(addressed); // the reader's address is newer
-    const next = location.hash.startsWith("#lab:") && parse(location.hash.slice(5));
-    if (next && format(next) !== followed) change(next);
-    else if (!next) told.textContent = "The link could not be read.";
+    const next = parse(location.hash.slice(5));
+    if (!next) unread("The link could not be read.");
+    else if (format(next) !== followed) change(next);
   };
   if (page) addEventListener("hashchange", jumped);
   update();
-  if (fromLink !== null && !parse(fromLink)) told.textContent = "The link could not be read; this is the lab as it begins.";
+  if (fromLink !== null && !parse(fromLink)) unread("The link could not be read; this is the lab as it begins.");
   return () => {
     model.off("change:state", outside);
     removeEventListener("hashchange", jumped);

@@ -1,7 +1,7 @@
 """The scene lab: a page that computes information itself, by the exact denoiser of the scenes, live in the browser."""
 
 import base64
-from functools import cache
+from functools import cache, lru_cache
 from urllib.parse import parse_qs, urlencode
 
 import anywidget
@@ -68,8 +68,7 @@ class SceneLab(anywidget.AnyWidget):
         text = self.text
         if not text or not all(meaning.possible(without(text, *unit[:2])) for unit in units(text, grammar.PHRASES)):
             text = captions(self.scene)[0]  # a fragment has words that cannot be asked about
-        maps = word_maps(load("scenes"), render(self.scene), text)
-        still = HeatMaps(render(self.scene), maps)
+        still = _still(self.scene, text)
         state = {"_world": self._world, "_guide": self._guide | {"page": True}, "state": self.state}
         return piece(self, "lab", state, still.figure(), f"The lab needs scripts; maps of nats. {still!r}")
 
@@ -82,6 +81,13 @@ class SceneLab(anywidget.AnyWidget):
         return data | {"text/plain": repr(self), "text/html": self.html()}, metadata
 
 
+@lru_cache(maxsize=8)
+def _still(scene, text):
+    """Heat maps of a caption's words, for pages without scripts."""
+    picture = render(scene)
+    return HeatMaps(picture, word_maps(load("scenes"), picture, text))
+
+
 def link(scene, text, word=0, question="caption", kind="orthogonal", seed=0, logsnr=-5.0):
     """The state of a lab as one str; word may be the word itself, where it first stands."""
     said = [unit[2] for unit in units(text, grammar.PHRASES)]
@@ -90,6 +96,7 @@ def link(scene, text, word=0, question="caption", kind="orthogonal", seed=0, log
     word = said.index(word) if isinstance(word, str) else word
     layout = next((name for name, place in LAYOUTS.items() if place == scene[:2]), None)
     things = [f"{t.state} {t.colour} {t.noun}" for t in scene[3:]]
+    logsnr = int(logsnr) if isinstance(logsnr, float) and logsnr.is_integer() else logsnr  # as JavaScript writes it
     values = layout, grammar.TIMES[scene.night], *things, text, word, question, kind, seed, logsnr
     return urlencode(dict(zip(NAMES, values, strict=True)))
 
@@ -116,7 +123,7 @@ def read(state):
     count = max(1, len(units(text, grammar.PHRASES)))
     word, seed = (int(told[n]) if told[n].isdecimal() else -1 for n in ("word", "seed"))
     check("word", told["word"], 0 <= word < count, f"a position below {count}")
-    check("seed", told["seed"], 0 <= seed, "a whole number ≥ 0")
+    check("seed", told["seed"], 0 <= seed < 2**32, "a whole number from 0 to 2³² − 1")
     check("question", told["question"], told["question"] in QUESTIONS, f"one of {', '.join(QUESTIONS)}")
     check("kind", told["kind"], told["kind"] in KINDS, f"one of {', '.join(KINDS)}")
     try:
@@ -170,8 +177,10 @@ def stops():
             "The cat is red; the caption says “green”.",
             "What will iˢ and i° say of “green”? One of them cannot be trusted as a score of fit.",
             "By counting, the word is infinitely wrong; of pictures blurred by the world’s 0.1 it tells"
-            f" {misfit:,.0f} nats, and iˢ converges there. i° is a mean of squares: it is large and positive."
-            " It measures how far the word moves the denoiser, not whether it should.".replace("-", "−"),
+            f" {misfit:,.0f} nats, and iˢ converges there, slowly: few draws carry it. i° is a mean of squares: it is"
+            " large and positive. It measures how far the word moves the denoiser, not whether it should.".replace(
+                "-", "−"
+            ),
             link(day, wrong, "green", "CMI", "standard", logsnr=4.0),
         ),
         (

@@ -244,7 +244,7 @@ def test_static_twin_in_print_and_without_scripts(page):
 
 
 def test_ten_on_a_page(browser, tmp_path, capsys):
-    """Under 1 MB, no two share state, and a change is painted within two frames of 1/60 s."""
+    """Under 1 MB, no two share state; how long a change takes is printed."""
     model, exact = idc.load("scenes-net"), idc.load("scenes")
     pages = []
     for i, scene in enumerate(idc.scenes.scenes()[1000::2700][:10]):

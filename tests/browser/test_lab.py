@@ -19,6 +19,7 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 import infodecomp as idc
+from infodecomp.plot import POSITIVE, SIGNED
 from infodecomp.scenes import grammar, meaning
 from infodecomp.widget.lab import link, read, stops, world
 from infodecomp.widget.page import source
@@ -40,8 +41,8 @@ const estimator = engine.estimator(scene, text, seed);
 while (!estimator.step((logsnr, weight, noise) => { draws.push([logsnr, weight]); noises.push(...noise); }));
 const q = estimator.names.indexOf(name);
 const kinds = ["orthogonal", "standard"].map((kind) => {
-  const { map, error } = estimator.view(name, kind);
-  return [estimator.totals(kind)[q], pack(map), pack(error)];
+  const { map, error, profile, profileError } = estimator.view(name, kind);
+  return [estimator.totals(kind)[q], pack(profile), pack(profileError), pack(map), pack(error)];
 });
 return [draws, pack(noises), estimator.exact[q], kinds];
 """
@@ -136,7 +137,9 @@ def test_engine_agrees_with_the_package_on_the_same_noise(engine, capsys):
         x = model.encode(idc.scenes.render(scene)).double()
         z = idc.channel.add_noise(x.expand(32, -1, -1, -1), logsnr, noise)
         r, r_given = (noise - model(z, logsnr, c) for c in asked(text, question, places[k]))
-        for column, (values, ((nats, stderr), *maps)) in enumerate(
+        low = model.proposal.edges[0].item()
+        place = ((logsnr - low) / (8 - low) * 36).long()  # cells of the profile, up to log-SNR 8
+        for column, (values, ((nats, stderr), profile, profile_error, *maps)) in enumerate(
             zip(((r_given - r) ** 2 / 2, (r_given**2 - r**2) / 2), kinds, strict=True)
         ):
             cells = pixel_shuffle(values, 2).sum(1) * weight[:, None, None]
@@ -148,12 +151,42 @@ def test_engine_agrees_with_the_package_on_the_same_noise(engine, capsys):
                 worst[2 * column + 1] = max(worst[2 * column + 1], difference)
             assert stderr == pytest.approx((total[::2] - total[1::2]).pow(2).sum().sqrt().item() / 32, abs=1e-6)
             nonzero += abs(nats) > 0.1
+            width = 32 * (8 - low) / 36
+            profiles = ((floats(profile), total), (floats(profile_error) ** 2, total**2 / width))
+            for found, each in profiles:
+                expected = torch.zeros(37, dtype=torch.float64).index_add(0, place.clamp(max=36), each / width)[:36]
+                assert torch.allclose(found, expected, atol=1e-5, rtol=1e-4)
         y, given = asked(text, question, places[k])
         assert exact == pytest.approx(log_prob(scene, y) - log_prob(scene, given), abs=1e-9)
     with capsys.disabled():
         print("\nengine and package, largest differences: i° {:.1e}, its map {:.1e}; iˢ {:.1e}, {:.1e}".format(*worst))
     assert nonzero > 100
     assert worst[[0, 2]].max() < 1e-4 and worst[[1, 3]].max() < 1e-5
+
+
+@pytest.mark.parametrize("question", ["MI", "CMI", "against", "order", "caption"])
+def test_what_a_noisy_picture_makes_both_believe(engine, question):
+    """The pictures and integrands under the slider, from one noise, beside the package's denoiser."""
+    model, scene, text, alpha = idc.load("scenes"), *(read(stops()[4]["state"])[k] for k in ("scene", "text")), -7.5
+    place = units(text, grammar.PHRASES)[3]  # "left of"
+    name = question if question in ("order", "caption") else f"{question} 3"
+    code = """const { noisy, y, given, orthogonal, standard } = engine.look(...arguments);
+    const noise = engine.gaussian(arguments[4], 2);
+    return [[noisy, y, given].map((bytes) => [...bytes]), [orthogonal, standard, noise].map((v) => [...v])]"""
+    pictures, numbers = engine(code, told(scene), text, name, alpha, 7)
+    *found, noise = (torch.tensor(v, dtype=torch.float64) for v in numbers)
+    noise = pixel_unshuffle(noise.reshape(1, 3, 32, 32), 2)
+    logsnr = torch.tensor([alpha], dtype=torch.float64)
+    z = idc.channel.add_noise(model.encode(idc.scenes.render(scene)).double(), logsnr, noise)
+    y, given = (model(z, logsnr, c) for c in asked(text, question, place))
+    integrands = (given - y) ** 2 / 2, ((noise - given) ** 2 - (noise - y) ** 2) / 2
+    for values, expected in zip(found, integrands, strict=True):
+        expected = pixel_shuffle(expected, 2).sum(1).flatten()
+        assert 1e-7 < expected.abs().max() and (values - expected).abs().max() < 1e-4 * expected.abs().max()
+    signal, sigma = (idc.channel.signal_scale(a) for a in (logsnr, -logsnr))
+    for shown, x in zip(pictures, (z, (z - sigma * y) / signal, (z - sigma * given) / signal), strict=True):
+        levels = np.asarray(model.decode(x.float())[0]).astype(int)
+        assert np.abs(np.array(shown).reshape(32, 32, 4)[..., :3] - levels).max() <= 1
 
 
 def test_texts_mean_the_same(engine):
@@ -182,6 +215,8 @@ def test_texts_mean_the_same(engine):
     swaps = engine("return engine.wordings(arguments[0], [3, 4, 'cat'])", text)
     assert {"word": "fish", "text": "the one red fish left of the blue boat"} in swaps
     assert {s["word"] for s in swaps} == set(grammar.NOUNS) - {"boat"}
+    swaps = engine("return engine.wordings('the sitting cat left of the blue boat', [2, 3, 'cat'])")
+    assert {"word": "fish", "text": "the one fish left of the blue boat"} in swaps and len(swaps) == 7
 
 
 def test_flow_is_the_package_s(engine):
@@ -257,12 +292,12 @@ def test_guided_stop(page, number):
     """Each stop sets the lab, shows question and answer, and its estimates meet the exact number."""
     stop, chosen = stops()[number], read(stops()[number]["state"])
     radio(page, "stop", number).click()
-    assert state(page) == chosen
+    assert page.execute_script("return document.querySelector('a.link').hash") == f"#lab:{stop['state']}"
     told = page.find_element(By.CSS_SELECTOR, ".told")
     assert stop["question"] in told.text and stop["answer"] not in told.text
     told.find_element(By.TAG_NAME, "summary").click()
     assert stop["answer"] in told.text
-    samples(page, 640)
+    samples(page, 1600 if number == 3 else 640)
     found = numbers(page)
     place = units(chosen["text"], grammar.PHRASES)[chosen["word"]]
     exact = value(found["exact, by counting"])[0]
@@ -276,7 +311,7 @@ def test_guided_stop(page, number):
         y, given = asked(chosen["text"], chosen["question"], place)
         assert exact == pytest.approx(idc.scenes.information(chosen["scene"], y, given or ""), abs=5e-4)
     nats, error = value(found["iˢ, estimated"])
-    assert abs(nats - exact) < 4 * error and 0 < error
+    assert abs(nats - exact) < 4 * error and 0 < error and (number != 3 or nats < -3 * error)
 
 
 def test_left_and_right_are_one_to_a_bag_of_words():
@@ -291,6 +326,11 @@ def press(page, text):
     next(b for b in page.find_elements(By.TAG_NAME, "button") if b.text.startswith(text)).click()
 
 
+def pause(page):
+    press(page, "pause")
+    WebDriverWait(page, 20).until(lambda p: p.find_element(By.CSS_SELECTOR, ".lab-live[data-paused=true]"))
+
+
 def test_same_link_same_numbers(page, file, engine):
     """What the page shows after n samples is what its engine says of the state in the link, each time it is opened."""
     address = f"{file.as_uri()}#lab:{stops()[0]['state'].replace('seed=0', 'seed=12')}"
@@ -298,8 +338,7 @@ def test_same_link_same_numbers(page, file, engine):
         page.get("about:blank")
         page.get(address)
         samples(page, 64)
-        press(page, "pause")
-        page.execute_async_script("setTimeout(arguments[0], 500)")
+        pause(page)
         shown, count, chosen = numbers(page), samples(page), state(page)
         code = """const [scene, text, seed, count] = arguments, e = engine.estimator(scene, text, seed);
         for (let i = 0; i < count; i++) e.step();
@@ -322,20 +361,21 @@ def test_same_link_same_numbers(page, file, engine):
     assert "the red cat left of the blue boat" in page.find_element(By.CSS_SELECTOR, ".row").text
 
 
-def test_words_and_map_show_the_numbers(page, engine):
+@pytest.mark.parametrize("kind", ["orthogonal", "standard"])
+def test_words_and_map_show_the_numbers(page, engine, kind):
     """Text and marks of every word beside Python's exact nats; the map's colours beside the engine's map."""
     radio(page, "stop", 0).click()
+    radio(page, "kind", kind).click()
     samples(page, 64)
-    press(page, "pause")
-    page.execute_async_script("setTimeout(arguments[0], 500)")
+    pause(page)
     chosen, count = state(page), samples(page)
     code = """return [...document.querySelectorAll('.lab-live .word')].map((w) => [...w.querySelectorAll('.total')].map(
         (t) => [t.firstChild.textContent, t.querySelector('.exact')?.style.left]))"""
     shown, marks = page.execute_script(code), pixels(page, "canvas[role=application]")[0]
-    code = """const [scene, text, seed, count] = arguments, e = engine.estimator(scene, text, seed);
+    code = """const [scene, text, seed, count, kind] = arguments, e = engine.estimator(scene, text, seed);
     for (let i = 0; i < count; i++) e.step();
-    return [[...e.view("CMI 1", "orthogonal").map], e.names, e.totals("orthogonal")]"""
-    values, names, totals = engine(code, told(chosen["scene"]), chosen["text"], chosen["seed"], count)
+    return [[...e.view("CMI 1", kind).map], e.names, e.totals(kind)]"""
+    values, names, totals = engine(code, told(chosen["scene"]), chosen["text"], chosen["seed"], count, kind)
     places = units(chosen["text"], grammar.PHRASES)
     truth = {
         f"{kind} {i}": idc.scenes.information(chosen["scene"], *(g or "" for g in asked(chosen["text"], kind, place)))
@@ -344,14 +384,17 @@ def test_words_and_map_show_the_numbers(page, engine):
     }
     reach = max(max(truth.values()), *(totals[names.index(name)][0] for name in truth))
     for i, word in enumerate(shown):
-        for kind, (text, left) in zip(("MI", "CMI"), word, strict=True):
-            name = f"{kind} {i}"
+        for way, (text, left) in zip(("MI", "CMI"), word, strict=True):
+            name = f"{way} {i}"
             nats, error = totals[names.index(name)]
-            assert text == f"{kind} {nats:.2f} ± {error:.2f} | {abs(truth[name]):.3f}"
+            shown_nats = f"{nats:.2f}".replace("-0.00", "0.00").replace("-", "−")
+            assert text == f"{way} {shown_nats} ± {error:.2f} | {abs(truth[name]):.3f}"
             if truth[name] > 1e-9:
                 assert float(left.removesuffix("%")) == pytest.approx(100 * truth[name] / reach, abs=0.01)
-    index = np.array(values).reshape(32, 32) / max(values) * 255
-    near = [matplotlib.colormaps["viridis"](np.clip(np.floor(index + d), 0, 255).astype(int)) for d in (0.49, 0.51)]
+    values, high = np.array(values).reshape(32, 32), max(np.abs(values))
+    index = {"orthogonal": values / high, "standard": (values / high + 1) / 2}[kind] * 255
+    colours = {"orthogonal": POSITIVE, "standard": SIGNED}[kind]
+    near = [matplotlib.colormaps[colours](np.clip(np.floor(index + d), 0, 255).astype(int)) for d in (0.49, 0.51)]
     error = np.min([np.abs((c[..., :3] * 255).round() - marks) for c in near], 0)
     assert error.max() <= 1
 
@@ -411,30 +454,56 @@ def test_a_stop_opens_from_its_link_and_edits_keep_the_focus(page, file):
     page.find_element(By.CSS_SELECTOR, ".edit select").send_keys(Keys.ARROW_DOWN)
     assert page.switch_to.active_element.tag_name == "select"
     assert state(page)["text"] == "the blue cat left of the blue boat"
-    press(page, "drop")
-    assert page.execute_script("return document.activeElement.closest('.lab-live') !== null")
+    drop = next(b for b in page.find_elements(By.CSS_SELECTOR, ".edit button") if b.text.startswith("drop"))
+    drop.send_keys(Keys.ENTER)
+    assert state(page)["text"] == "the cat left of the blue boat"
+    focused = "return [document.activeElement.tagName, document.activeElement.closest('.edit') !== null]"
+    assert page.execute_script(focused) == ["SELECT", True]  # “cat” cannot be dropped: no other action gets the key
     slide = (
         "const s = document.querySelector('.slide input'); s.value = arguments[0]; s.dispatchEvent(new Event('input'))"
     )
     for step in range(300):  # browsers allow some hundred changes of the address
         page.execute_script(slide, -8 + step % 8)
     WebDriverWait(page, 5).until(lambda p: "logsnr=-5" in p.current_url and state(p)["logsnr"] == -5)
+    page.execute_script("location.hash = '#how-to-read-it'")  # any other anchor of the page
+    page.execute_async_script("setTimeout(arguments[0], 100)")
+    assert stops()[0]["question"] in page.find_element(By.CSS_SELECTOR, ".told").text
     page.execute_script("location.hash = '#lab:nonsense'")
     WebDriverWait(page, 5).until(lambda p: "could not be read" in p.find_element(By.CSS_SELECTOR, ".told").text)
+
+
+def test_a_word_that_tells_nothing(page):
+    """“The” moves no belief but by rounding: no map, no profile, no minus before zero."""
+    radio(page, "question", "CMI").click()
+    samples(page, 64)
+    WebDriverWait(page, 10).until(lambda p: "Nothing arises" in p.find_element(By.CSS_SELECTOR, ".lab-live").text)
+    assert state(page)["word"] == 0 and "−0.0" not in page.find_element(By.CSS_SELECTOR, ".lab-live").text
+    low = (np.array(matplotlib.colormaps[POSITIVE](0)[:3]) * 255).round()
+    assert np.abs(pixels(page, "canvas[role=application]") - low).max() <= 1
+
+
+def test_two_labs_on_a_page(browser, tmp_path):
+    """The address is the first one's; the second shows its state as Python."""
+    file = tmp_path / "two.html"
+    file.write_text(PAGE.format(idc.SceneLab(seed=1).html() + idc.SceneLab(seed=2).html()), encoding="utf-8")
+    browser.get(f"{file.as_uri()}#lab:{stops()[1]['state']}")
+    first, second = (e.text for e in browser.find_elements(By.CSS_SELECTOR, ".lab-live"))
+    assert stops()[1]["question"] in first and stops()[1]["question"] not in second and "seed=2" in second
+    assert len(browser.find_elements(By.CSS_SELECTOR, "a.link")) == 1
 
 
 def test_page_answers_while_workers_compute(page):
     """Two workers; the slider shows its noisy picture while the estimate is still growing."""
     samples(page)
     radio(page, "question", "MI").click()
+    WebDriverWait(page, 10).until(lambda p: pixels(p, ".row canvas").max() > 0)
     shown = "return document.querySelector('.row canvas').toDataURL()"
     before = page.execute_script(shown)
     slide = "const s = document.querySelector('.slide input'); s.value = 2; s.dispatchEvent(new Event('input'))"
     page.execute_script(slide)
     WebDriverWait(page, 10, 0.02).until(lambda p: p.execute_script(shown) != before)
     assert samples(page) < 1600 and state(page)["logsnr"] == 2
-    press(page, "pause")
-    page.execute_async_script("setTimeout(arguments[0], 300)")
+    pause(page)
     stopped = samples(page)
     page.execute_async_script("setTimeout(arguments[0], 500)")
     assert samples(page) == stopped
@@ -504,6 +573,20 @@ def test_phone(page):
     radio(page, "stop", 1).click()
     samples(page)
     assert page.execute_script("return document.documentElement.scrollWidth") <= 391
+
+
+WRONG = ("question=toString", "seed=4294967296", "seed=1e3", "logsnr=", "word=", "word=9", "kind=i", "sky=dusk")
+
+
+@pytest.mark.parametrize("wrong", [*WRONG, ""])
+def test_page_and_python_refuse_the_same_links(page, wrong):
+    good = stops()[0]["state"].split("&")
+    name = wrong.split("=")[0] or "seed"  # the empty one is left out
+    bad = "&".join(wrong if part.startswith(f"{name}=") else part for part in good).replace("&&", "&")
+    with pytest.raises(ValueError):
+        read(bad)
+    page.execute_script("location.hash = '#lab:' + arguments[0]", bad)
+    WebDriverWait(page, 5).until(lambda p: "could not be read" in p.find_element(By.CSS_SELECTOR, ".told").text)
 
 
 def test_bad_links_are_refused_in_python():

@@ -33,7 +33,13 @@ w
 
 LAB = """
 lab = idc.SceneLab(seed=3)
-lab.observe(lambda change: Path("lab.json").write_text(json.dumps([lab.text, lab.scene.first.colour])), names="state")
+
+
+def answer(change):
+    Path("lab.json").write_text(json.dumps([lab.text, lab.scene.first.colour]))
+    lab.state = lab.state.replace("seed=3", "seed=4")
+
+lab.observe(answer, names="state")
 lab
 """
 
@@ -62,10 +68,11 @@ def lab(tmp_path):
     log = tmp_path / "log.txt"
     with log.open("w") as file:
         server = subprocess.Popen(command, env=os.environ | home, stderr=file, stdout=file, cwd=tmp_path)
-    found = until(lambda: re.search(r"(http://127\.0\.0\.1:\d+)/lab", log.read_text()))
-    yield found[1], tmp_path
-    server.terminate()
-    server.wait(20)
+    try:
+        yield until(lambda: re.search(r"(http://127\.0\.0\.1:\d+)/lab", log.read_text()))[1], tmp_path
+    finally:
+        server.terminate()
+        server.wait(20)
 
 
 def test_state_reaches_python_and_back(browser, lab):
@@ -99,5 +106,6 @@ def test_state_reaches_python_and_back(browser, lab):
     browser.execute_script("arguments[0].scrollIntoView(); arguments[0].click()", chosen)
     heard_lab = lambda: json.loads((folder / "lab.json").read_text())  # noqa: E731
     assert until(lambda: heard_lab() == ["the green cat left of the blue boat", "green"], 20)
+    assert until(lambda: "seed=4" in browser.find_element(By.CSS_SELECTOR, ".lab-live .link").text)  # Python set it
     assert until(lambda: "samples of noise" in browser.find_element(By.CSS_SELECTOR, ".lab-live").text)
     assert "SceneLab(state=" in browser.find_element(By.CSS_SELECTOR, ".lab-live .link").text
