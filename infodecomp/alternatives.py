@@ -15,9 +15,9 @@ from statistics import NormalDist
 import torch
 
 from .channel import per_row
-from .denoiser import check_finite, condition_length, distinct
+from .denoiser import check_finite, condition_length, distinct, send
 from .estimate import Estimate, Profile, _check_proposal, _check_x, _estimate, _whole
-from .measure import Evaluations, Gaps, Quantity, draw_logsnr, generator, send
+from .measure import Evaluations, Gaps, Quantity, draw_logsnr, generator
 
 PATHS = 4  # stream of random numbers
 
@@ -176,7 +176,7 @@ def _walk(denoiser, x, y, alternatives, kind, paths, steps, seed, proposal, batc
         snr = alpha.exp()
         to = partial(_scale, like=clean)
         fresh = torch.stack([torch.randn(shape, generator=g, dtype=torch.float32) for g in randoms])
-        brownian = brownian + to((snr - gamma).sqrt()) * send(fresh, clean)
+        brownian = brownian + to((snr - gamma).sqrt()) * send(fresh, clean.device).to(clean.dtype)
         channel = to(snr) * clean + brownian  # Y
         z, noise = channel / to((snr + snr**2).sqrt()), brownian / to(snr.sqrt())
         each = [evaluate(z, alpha.to(z), c, rows) for c in conditions]

@@ -25,6 +25,7 @@ Name = Annotated[str, typer.Option("--model", help="what infodecomp.load takes")
 Samples = Annotated[int, typer.Option(help="draws of noise per image, even")]
 Limit = Annotated[int | None, typer.Option(help="items per task, the first ones")]
 Dtype = Annotated[str | None, typer.Option(help="float32, float16 or bfloat16, of the network")]
+Compile = Annotated[bool, typer.Option("--compile", help="compile the network: minutes at first, then faster")]
 Dry = Annotated[bool, typer.Option("--dry-run", help="tell images, evaluations and hours, no more")]
 
 
@@ -35,6 +36,7 @@ class Setup(NamedTuple):
     model: str
     device: str | None
     dtype: str | None
+    compile: bool
     dry_run: bool
     settings: dict
 
@@ -48,7 +50,8 @@ def _go(setup, items, prepare, evaluations, running):
     """Measure items: prepare(model) -> measure(item); evaluations(item): how many; running: {what: f(record)}."""
     with processes() as (rank, world):
         device = setup.device or (f"cuda:{torch.cuda.current_device()}" if torch.cuda.is_available() else None)
-        model = load(setup.model, device, getattr(torch, setup.dtype) if setup.dtype else None)
+        dtype = getattr(torch, setup.dtype) if setup.dtype else None
+        model = load(setup.model, device, dtype, compile=setup.compile)
         measure = prepare(model)
         if setup.dry_run:
             typer.echo(_estimate(items, measure, evaluations))
@@ -117,6 +120,7 @@ def relation(
     batch_size: int | None = None,
     device: str | None = None,
     dtype: Dtype = None,
+    compile: Compile = False,
     clip: Annotated[str | None, typer.Option(help="a CLIP of transformers, or “scenes”")] = None,
     text: Annotated[str | None, typer.Option(help="a causal language model, or “scenes”: a blind baseline")] = None,
     attention: Annotated[bool, typer.Option("--attention", help="pooled cross-attention too")] = False,
@@ -145,7 +149,7 @@ def relation(
         items = [item for task in names for item in aro.load(data, task, split)[:limit]]
         right = lambda record: relation_testing.credit([record["scores"]["orthogonal"]]).item()  # noqa: E731
         running = "iᵒ, %", right, relation_testing.accuracy
-        setup = Setup(out, model, device, dtype, dry_run, settings)
+        setup = Setup(out, model, device, dtype, compile, dry_run, settings)
         _go(setup, items, prepare, lambda item: samples * (len(item.captions) + 1), running)
     except ValueError as error:
         _fail(error)
@@ -163,6 +167,7 @@ def localize(
     batch_size: int | None = None,
     device: str | None = None,
     dtype: Dtype = None,
+    compile: Compile = False,
     exact: Annotated[bool, typer.Option("--exact", help="compare with the exact maps of the embedded world")] = False,
     dry_run: Dry = False,
 ):
@@ -182,7 +187,7 @@ def localize(
         settings |= {"seed": seed, "limit": limit, "exact": exact}
         items = coco.load(data, task)[:limit]
         running = "best IoU of CMI", lambda record: max(record["iou"]["cmi"]), _mean
-        setup = Setup(out, model, device, dtype, dry_run, settings)
+        setup = Setup(out, model, device, dtype, compile, dry_run, settings)
         _go(setup, items, prepare, lambda item: 6 * samples, running)
     except ValueError as error:
         _fail(error)
@@ -204,6 +209,7 @@ def intervene(
     batch_size: int | None = None,
     device: str | None = None,
     dtype: Dtype = None,
+    compile: Compile = False,
     dry_run: Dry = False,
 ):
     """Prompt intervention on COCO: omit a word or swap it; does its information foretell what changes?"""
@@ -220,7 +226,7 @@ def intervene(
         settings |= {"seed": seed, "limit": limit, "swap": swap, "placeholder": placeholder}
         items = intervention.edits(coco.load(data, task), intervention.pairs(swap), placeholder or None)[:limit]
         running = "change", lambda record: record["change"], _mean
-        setup = Setup(out, model, device, dtype, dry_run, settings)
+        setup = Setup(out, model, device, dtype, compile, dry_run, settings)
         _go(setup, items, prepare, lambda item: (3 + item.swapped) * samples + 6 * steps, running)
     except ValueError as error:
         _fail(error)

@@ -82,6 +82,11 @@ def take(condition, rows):
     return condition[rows.to(condition.device, non_blocking=True)]
 
 
+def send(values, device):
+    """A tensor made on the CPU, on a device, which is not waited for."""
+    return (values.pin_memory() if device.type == "cuda" else values).to(device, non_blocking=True)
+
+
 def check_finite(*values):
     """ValueError unless everything that came of a denoiser is finite."""
     if not all(bool(v.isfinite().all()) for v in values):

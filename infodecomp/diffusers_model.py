@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from .channel import alpha_bar_to_logsnr
+from .denoiser import send
 from .integrate import Logistic
 from .model import Model
 from .network import PREDICTIONS, Network
@@ -53,6 +54,8 @@ class DiffusersModel(Network, Model):
         for part in (self.unet, self.vae, self._text):
             if part is not None:  # diffusers' own .to() warns of any dtype
                 torch.nn.Module.to(part, self.device, self.dtype).eval().requires_grad_(False)
+                if self.device.type == "cuda":  # what its convolutions are fastest with
+                    torch.nn.Module.to(part, memory_format=torch.channels_last)
         config = self.unet.config
         size = config.sample_size
         self.shape = (config.in_channels, *((size, size) if isinstance(size, int) else size))
@@ -159,7 +162,7 @@ class DiffusersModel(Network, Model):
             cut = self.truncate if truncate is None else truncate
             return torch.stack([self._embed(text or "", cut) for text in each])
         if self.classes is not None:
-            return torch.tensor([self._class(label) for label in each], device=self.device)
+            return send(torch.tensor([self._class(label) for label in each]), self.device)
         if any(told not in (None, "") for told in each):
             raise ValueError(f"condition must be None, the model takes none, got {captions!r:.60}")
         return None
@@ -176,9 +179,10 @@ class DiffusersModel(Network, Model):
                 f" (or truncate=True): {text!r:.200}"
             )
         options = {"padding": "max_length", "max_length": longest, "truncation": True, "return_tensors": "pt"}
-        coded = self.tokenizer(text, **options).to(self.device)
-        mask = coded["attention_mask"] if self._text.config.to_dict().get("use_attention_mask") else None
-        return self._text(input_ids=coded["input_ids"], attention_mask=mask)[0][0]
+        coded = self.tokenizer(text, **options)
+        masked = self._text.config.to_dict().get("use_attention_mask")
+        ids, mask = (send(coded[name], self.device) for name in ("input_ids", "attention_mask"))
+        return self._text(input_ids=ids, attention_mask=mask if masked else None)[0][0]
 
     def _class(self, label):
         found = self.labels.get(label) if isinstance(label, str) and label else label

@@ -9,20 +9,23 @@ For a density σ²(ε² − 1), whose mean is zero, is subtracted as well: r_c²
 """
 
 import hashlib
+from contextlib import suppress
 from functools import cached_property, lru_cache
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import torch
 from torch.nn.functional import mse_loss
 
 from .channel import add_noise, per_row
-from .denoiser import check_finite, condition_length, distinct, encoder, narrow, take
+from .denoiser import check_finite, condition_length, distinct, encoder, narrow, send, take
 from .integrate import pair_variance
 
 BLOCK = 2**18  # numbers of noise drawn at a time for one image; another value is another noise for every seed
 ROWS = 2**18, 2**20  # numbers in a call of the denoiser when batch_size is None: on a CPU, whose cache is small; else
 GROUP = {"plain": 1, "balanced": 5}  # neighbouring bins whose noises sum to zero
-FULL = "out of memory", "can't allocate memory"  # what devices say
+FULL = "out of memory", "can't allocate memory", "ALLOC_FAILED"  # what devices say
+FITS = WeakKeyDictionary()  # numbers in a call that a denoiser had memory for, after it had run out of it
 DRAWS, PILOT, TRIAL = 0, 1, 2  # streams of random numbers: the estimate's, the pilot's of "fit", that of tolerance
 
 
@@ -125,7 +128,7 @@ def draw_logsnr(proposal, seed, stream, items, bins):
 
 
 class Evaluations:
-    """The denoiser in calls of at most `rows` rows, which are halved for the rest of the pass when memory runs out.
+    """The denoiser in calls of at most `rows` rows, halved when memory runs out: for good, if the caller left it to us.
 
     The first call is checked at once, all are by their integrands: a check waits for the device. Raises ValueError for
     another shape, NaN or infinity.
@@ -133,8 +136,10 @@ class Evaluations:
 
     def __init__(self, denoiser, x, batch_size=None):
         numbers = ROWS[x.device.type != "cpu"]
-        self.rows = batch_size or max(2, min(4096, numbers // x[0].numel()))
-        self.denoiser, self._seen = denoiser, False
+        with suppress(TypeError):  # what has no weak reference is not remembered
+            numbers = FITS.get(denoiser, numbers)
+        self.rows = batch_size or max(1, min(4096, numbers // x[0].numel()))
+        self.denoiser, self._free, self._seen = denoiser, batch_size is None, False
 
     def __call__(self, z, logsnr, condition, rows):
         """eps_hat (N, *shape) of z (N, *shape), logsnr (N,); rows (N,): whose condition each row has."""
@@ -157,6 +162,9 @@ class Evaluations:
             ):
                 raise
             self.rows = len(z) // 2
+            if self._free:
+                with suppress(TypeError):
+                    FITS[self.denoiser] = self.rows * z[0].numel()
             return None
         if not isinstance(eps_hat, torch.Tensor) or eps_hat.shape != z.shape:
             got = getattr(eps_hat, "shape", type(eps_hat).__name__)
@@ -165,11 +173,6 @@ class Evaluations:
             check_finite(eps_hat)
             self._seen = True
         return eps_hat
-
-
-def send(values, x):
-    """Numbers drawn on the CPU, with the dtype and on the device of x, which is not waited for."""
-    return (values.pin_memory() if x.is_cuda else values).to(x, non_blocking=True)
 
 
 def blocks(count, samples, rows, unit=2):
@@ -210,7 +213,8 @@ def measure(denoiser, x, conditions, quantities, samples, seed, stream, proposal
 
     logsnr, weight = (t.to(x.device) for t in draw_logsnr(proposal, seed, stream, items, bins))
     for images, draws in blocks(len(x), samples, evaluate.rows, unit):
-        noise, alpha = send(torch.cat([*noise_of(images, draws)]), x), logsnr[images, draws].flatten()
+        noise = send(torch.cat([*noise_of(images, draws)]), x.device).to(x.dtype)
+        alpha = logsnr[images, draws].flatten()
         rows = torch.arange(images.stop - images.start).repeat_interleave(draws.stop - draws.start)
         z = add_noise(x[images].repeat_interleave(draws.stop - draws.start, 0), alpha, noise)
         gaps = Gaps(noise, alpha)

@@ -277,6 +277,11 @@ def test_batches_are_halved_when_memory_runs_out(most, error):
     for name in ("nats", "stderr", "map", "map_stderr"):
         assert torch.allclose(getattr(found, name), getattr(whole, name), rtol=1e-9, atol=1e-12)
     assert sum(size > most for size in sizes) <= 7 and sum(size for size in sizes if size <= most) == 100
+    sizes.clear()
+    idc.nll(small, x, samples=20, proposal=GAUSSIAN.proposal)
+    assert max(sizes) <= most  # it is remembered
+    idc.nll(small, x, samples=20, proposal=GAUSSIAN.proposal, batch_size=40)
+    assert max(sizes) == 40  # unless the caller asks for more
     alternatives = idc.Alternatives([None, "a"])
     some = {"samples": 8, "proposal": GAUSSIAN.proposal}
     found = idc.pointwise_information(small, x, "a", alternatives, **some)
@@ -290,7 +295,7 @@ def test_other_errors_and_one_row_without_memory_are_raised():
         sizes.append(len(z))
         raise RuntimeError(condition)
 
-    for says, expected in (("out of memory", [8, 4, 2, 1]), ("no kernel", [8])):
+    for says, expected in (("no kernel", [8]), ("CUBLAS_STATUS_ALLOC_FAILED", [8, 4, 2, 1])):
         sizes.clear()
         with pytest.raises(RuntimeError, match=says):
             idc.nll(fails, torch.zeros(2, 3), says, samples=4)
@@ -312,4 +317,4 @@ def test_memory_does_not_grow_with_samples():
     """2,000 draws of this noise are 262 MB in float32; a draw's integrand, log-SNR and weight are 24 bytes."""
     told = subprocess.run([sys.executable, "-W", "ignore", "-c", PEAK], stdout=subprocess.PIPE, text=True, check=True)
     _, before, after = map(int, told.stdout.split())
-    assert after - before < 10_000
+    assert after - before < 50_000

@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from ..channel import alpha_bar_to_logsnr
+from ..denoiser import send
 from ..network import PREDICTIONS, Network
 from .grammar import CLASS
 from .meaning import normalise
@@ -49,7 +50,7 @@ class NetworkScenes(Network, ScenesModel):
         if unknown or len(text.split()) > longest:
             raise ValueError(f"a caption must be at most {longest} words of the world's vocabulary, got {text!r:.200}")
         ids = self.tokenizer(text, padding="max_length", return_tensors="pt")["input_ids"]
-        told = self.text(input_ids=ids.to(self.device))
+        told = self.text(input_ids=send(ids, self.device))
         return told.last_hidden_state[0], told.pooler_output[0]
 
     def condition(self, captions):

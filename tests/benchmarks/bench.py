@@ -1,6 +1,7 @@
 """`make bench`: what estimates cost, as ratios within one run on this machine. Prints and stores a record (JSON).
 
-Chapter 17 is drawn from it. `python tests/benchmarks/bench.py --quick` only tries it, and stores nothing.
+Chapter 17 is drawn from it. `python tests/benchmarks/bench.py --quick` only tries it, and stores nothing; `--only PART`
+measures some parts anew and keeps the others, if the record is of this machine.
 """
 
 import argparse
@@ -103,8 +104,13 @@ def measure_lab(seconds=5):
         return None
 
 
-def main(quick):
-    started, record = time.perf_counter(), {"date": str(date.today()), "machine": machine()}
+def main(quick, only):
+    record = {"date": str(date.today()), "machine": machine()}
+    if only:
+        known = json.loads(RECORD.read_text(encoding="utf-8"))
+        if known["machine"] != record["machine"]:
+            sys.exit(f"the record is of another machine: {known['machine']}")
+        record = known | record
     record["weights"] = hashes("scenes-net")
     parts = {
         "import_seconds": lambda: measure_start(1 if quick else 5),
@@ -115,21 +121,23 @@ def main(quick):
         "lab_per_second": lambda: measure_lab(1 if quick else 5),
         "samples": lambda: measure_samples(quick=quick),
     }
-    for name, part in parts.items():
+    for name in only or parts:
+        part = parts[name]
         begun = time.perf_counter()
         record[name] = part()
         print(
             f"{name} ({time.perf_counter() - begun:.0f} s)\n{json.dumps(record[name], ensure_ascii=False)}", flush=True
         )
-    record["seconds"] = round(time.perf_counter() - started)
     if not quick:
         RECORD.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         print(f"written to {RECORD}")
-    if torch.cuda.is_available():
+    if torch.cuda.is_available() and not only:
         subprocess.run([sys.executable, Path(__file__).parent / "gpu.py", *["--small"] * quick], check=True)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="few repeats; nothing is stored")
-    main(parser.parse_args().quick)
+    parser.add_argument("--only", nargs="+", metavar="PART", help="measure these parts of the record anew")
+    given = parser.parse_args()
+    main(given.quick, given.only)

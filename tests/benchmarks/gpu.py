@@ -1,11 +1,13 @@
 """`python tests/benchmarks/gpu.py`: everything that needs a graphics card, in one run; --small tries it on a CPU.
 
-A UNet of Stable Diffusion 2.1's size from its configuration (weights do not matter for time): bare evaluations a second
-by number of rows, eager and compiled, float32 and bfloat16; one word's map and all words', as multiples of the bare
-time; peak memory; the kernels that take longest. The table is stored beside the other records, with the card's name.
+Networks of Stable Diffusion 2.1's sizes from their configuration (weights do not matter for time): bare evaluations a
+second by number of rows; one word's map and all words', pictures and texts encoded, as multiples of the bare time; peak
+memory; the kernels that take longest; how far ε̂ is from float32's. bfloat16 eager and compiled, float32 and float16 in
+brief. The table is stored beside the other records after each network, with the card's name.
 """
 
 import argparse
+import gc
 import json
 from datetime import date
 from pathlib import Path
@@ -45,24 +47,43 @@ def flops():
 
 
 def model(small, device, dtype):
-    """A pipeline of Stable Diffusion's classes with that UNet, as infodecomp.load makes it a denoiser."""
+    """A pipeline of Stable Diffusion's classes of those sizes, as infodecomp.load makes it a denoiser."""
     torch.manual_seed(0)
-    tokenizer, sizes = make_tokenizer(), {"hidden_size": 1024, "intermediate_size": 1024, "num_attention_heads": 16}
+    tokenizer = make_tokenizer()
     ids = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": 1}
     tokenizer.model_max_length = 77
-    config = CLIPTextConfig(vocab_size=len(tokenizer), max_position_embeddings=77, num_hidden_layers=2, **sizes, **ids)
+    sizes = {"hidden_size": 1024, "intermediate_size": 4096, "num_attention_heads": 16}
+    sizes |= {"num_hidden_layers": 2 if small else 23, "max_position_embeddings": 77}
     blocks = {
         f"{way}_block_types": (f"{name}Block2D",) * 4 for way, name in (("down", "DownEncoder"), ("up", "UpDecoder"))
     }
+    vae = (
+        {"block_out_channels": (8,) * 4, "norm_num_groups": 4}
+        if small
+        else {"block_out_channels": (128, 256, 512, 512)}
+    )
     parts = {
-        "vae": AutoencoderKL(block_out_channels=(8,) * 4, norm_num_groups=4, latent_channels=4, **blocks),
-        "text_encoder": CLIPTextModel(config),
+        "vae": AutoencoderKL(**vae, layers_per_block=1 if small else 2, latent_channels=4, **blocks),
+        "text_encoder": CLIPTextModel(CLIPTextConfig(vocab_size=len(tokenizer), **sizes, **ids)),
         "tokenizer": tokenizer,
         "unet": UNet2DConditionModel(**(SMALL if small else UNET)),
         "scheduler": DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1),
     }
     extra = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
     return idc.load(StableDiffusionPipeline(**parts, **extra), device, dtype, check=False)
+
+
+@torch.no_grad()
+def answers(net, rows):
+    """eps_hat of two batches, float64 on the CPU. The second call must leave the first one's answer alone."""
+    draw = torch.Generator().manual_seed(1)
+    z = torch.randn(2, rows, *net.shape, generator=draw).to(net.device)
+    logsnr = torch.linspace(-4, 6, rows, device=net.device)
+    first = net(z[0], logsnr, net.condition(CAPTION))
+    kept = first.clone()
+    second = net(z[1], logsnr, net.condition(CONTEXT))
+    assert torch.equal(first, kept)
+    return torch.stack([first, second]).double().cpu()
 
 
 @torch.no_grad()
@@ -75,51 +96,75 @@ def bare(net, rows, repeats=5):
     return round(rows / quantiles([clock(run, net.device) for _ in range(repeats)])[0], 1)
 
 
-def longest(net, x, count=12):
+def longest(net, x, samples, count=12):
     """[(kernel, milliseconds)] of one word's map."""
     activities = [torch.profiler.ProfilerActivity.CPU]
     activities += [torch.profiler.ProfilerActivity.CUDA] if x.is_cuda else []
     with torch.profiler.profile(activities=activities) as seen:
-        idc.pointwise_information(net, x, CAPTION, CONTEXT, samples=100)
+        idc.pointwise_information(net, x, CAPTION, CONTEXT, samples=samples)
     cost = "self_device_time_total" if x.is_cuda else "self_cpu_time_total"
-    found = sorted(seen.key_averages(), key=lambda e: -getattr(e, cost))[:count]
+    events = [e for e in seen.key_averages() if not x.is_cuda or e.device_type == torch.autograd.DeviceType.CUDA]
+    found = sorted(events, key=lambda e: -getattr(e, cost))[:count]
     return [(e.key[:80], round(getattr(e, cost) / 1000, 2)) for e in found]
+
+
+def peak(run, device):
+    """Gigabytes that a run takes from the card, its graphs' included; None on a CPU."""
+    if device != "cuda":
+        return None
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    run()
+    return round(torch.cuda.max_memory_reserved() / 1e9, 2)
 
 
 def main(small, out):
     device = "cuda" if torch.cuda.is_available() else "cpu"
     name = torch.cuda.get_device_name() if device == "cuda" else "CPU"
-    sizes, repeats, samples = ((2, 4), 2, 8) if small else ((16, 32, 64, 128), 5, 100)
+    samples, repeats = (8, 2) if small else (100, 5)
+    sizes = samples // 4, samples // 2, samples  # the estimator's own is the middle one
     counted = flops()
     full = next((speed for known, speed in FULL_SPEED.items() if name.startswith(known)), None)
     record = {"device": name, "date": str(date.today()), "torch": torch.__version__, "small": small}
     record |= {"tflop": counted / 1e12, "bfloat16_limit_per_second": full and full / counted, "networks": {}}
-    picture = Image.new("RGB", (64, 64), "red")
-    for dtype, compiled in ((torch.float32, False), (torch.bfloat16, False), (torch.bfloat16, True)):
+    picture = Image.effect_noise((512, 512), 60).convert("RGB")
+
+    def one_word(net):
+        net._embed.cache_clear()
+        return idc.pointwise_information(net, net.encode(picture), CAPTION, CONTEXT, samples=samples)
+
+    def all_words(net):
+        net._embed.cache_clear()
+        return idc.word_maps(net, picture, CAPTION, samples=samples)
+
+    exact = None
+    for dtype, compiled, brief in (
+        (torch.float32, False, True),
+        (torch.bfloat16, False, False),
+        (torch.bfloat16, True, False),
+        (torch.float16, False, True),
+    ):
         net = model(small, device, dtype)
         net = net.compile() if compiled else net
-        x = net.encode(picture)
-        tasks = {
-            "one word": lambda m, x=x: idc.pointwise_information(m, x, CAPTION, CONTEXT, samples=samples),
-            "all words": lambda m: idc.word_maps(m, picture, CAPTION, samples=samples),
-        }
-        row = {}
-        for task, run in tasks.items():
-            run(net)  # compiles for the estimator's own numbers of rows
-            if device == "cuda":
-                torch.cuda.reset_peak_memory_stats()
-                run(net)
-            peak = round(torch.cuda.max_memory_allocated() / 1e9, 2) if device == "cuda" else None
-            row[task] = overhead(net, run, repeats, sizes) | {"peak_gigabytes": peak}
-            row[task]["per_second"] = round(row[task]["evaluations"] / row[task]["seconds"][0], 1)
+        found = answers(net, sizes[1])
+        exact = found if exact is None else exact
+        row = {"deviation": ((found - exact).square().mean() / exact.square().mean()).sqrt().item()}
+        assert row["deviation"] < 0.05, row
         row["bare_per_second"] = {rows: bare(net, rows) for rows in sizes}
-        row["longest"] = longest(net, x)
+        tasks = {} if brief else {"one word": (one_word, repeats), "all words": (all_words, min(repeats, 2))}
+        for task, (run, times) in tasks.items():
+            run(net)
+            row[task] = {"peak_gigabytes": peak(lambda net=net, run=run: run(net), device)}
+            row[task] |= overhead(net, run, times, sizes)
+            row[task]["per_second"] = round(row[task]["evaluations"] / row[task]["seconds"][0], 1)
+        row["longest"] = longest(net, net.encode(picture), samples)
         record["networks"][f"{str(dtype).removeprefix('torch.')}{', compiled' if compiled else ''}"] = row
         print(dtype, compiled, json.dumps(row)[:400], flush=True)
-        del net, x
-    if out:
-        out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        print(f"written to {out}")
+        if out:
+            out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        del net
+        gc.collect()
+    print(f"written to {out}" if out else "not written")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Time and peak memory against images, samples, words, pixels and batch: each point in a process of its own."""
+"""Time and peak memory against images, samples, words, pixels and batch: each point in processes of its own."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ AXES = {
     "images": [1, 2, 4, 8, 16],
     "words": [1, 2, 4, 8, 12],
     "pixels": [16**2, 32**2, 64**2, 128**2],
-    "batch": [1, 4, 16, 64, 128, 256],
+    "batch": [1, 2, 4, 10, 20, 50, 100],  # of one image's 100 draws
 }
 FIXED = {"samples": 100, "images": 1, "words": 1, "pixels": 16**2, "batch": None}
 
@@ -48,7 +48,7 @@ def point(axis, value):
         started = time.perf_counter()
         run(at["samples"])
         times.append(time.perf_counter() - started)
-    return {"seconds": min(times), "megabytes": resident("VmHWM") - before}
+    return min(times), resident("VmHWM") - before
 
 
 def resident(name):
@@ -57,16 +57,19 @@ def resident(name):
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(name))
 
 
-def measure_growth(quick=False):
-    """JSON: for each axis its values, seconds and megabytes."""
+def measure_growth(quick=False, repeats=3):
+    """JSON: for each axis its values, seconds, and megabytes: lists of their least, middle and largest of three."""
     found = {}
     for axis, values in AXES.items():
         found[axis] = {"values": values[:2] if quick else values, "seconds": [], "megabytes": []}
         for value in found[axis]["values"]:
             command = [sys.executable, __file__, axis, str(value)]
-            told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-            for name, number in json.loads(told).items():
-                found[axis][name].append(round(number, 4))
+            told = [
+                json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+                for _ in range(repeats)
+            ]
+            for name, each in zip(("seconds", "megabytes"), zip(*told, strict=True), strict=True):
+                found[axis][name].append(sorted(round(number, 4) for number in each))
     return found
 
 

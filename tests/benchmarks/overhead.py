@@ -72,11 +72,15 @@ def replay(model, calls):
         model(*call)
 
 
-def overhead(model, task, repeats, sizes=(32, 64, 128, 256)):
-    """Time of task(model) over that of its evaluations alone, in the batches that are fastest; paired, interleaved."""
+def overhead(model, task, repeats, sizes):
+    """Time of task(model) over that of its evaluations alone, in the batches that are fastest; paired, interleaved.
+
+    sizes: rows in a call, up to those of one condition: evaluations of several are not put together.
+    """
     recorder = Recorder(model)
     task(recorder)
     bare = {rows: batched(recorder.calls, rows) for rows in sizes}
+    assert all(max(len(z) for z, *_ in calls) == rows for rows, calls in bare.items())
     device, evaluations = recorder.calls[0][0].device, sum(len(z) for z, _, _ in recorder.calls)
     times = {name: [] for name in ("estimator", *sizes)}
     for _ in range(repeats):
@@ -115,7 +119,10 @@ def against_the_paper(model, repeats, samples=100):
         "paper": lambda: paper(model, x, CAPTION, CONTEXT, samples),
         "ours": lambda: idc.pointwise_information(model, x, CAPTION, CONTEXT, samples=samples),
     }
-    times = {name: [clock(run) for _ in range(repeats)] for name, run in runs.items() if run() is not None}
+    times = {name: [] for name, run in runs.items() if run() is not None}  # once before
+    for _ in range(repeats):
+        for name, run in runs.items():
+            times[name].append(clock(run))
     return quantiles([a / b for a, b in zip(times["paper"], times["ours"], strict=True)])
 
 
@@ -132,6 +139,7 @@ def measure_overhead(quick=False):
                 m, idc.scenes.render(SCENE), CAPTION, w, samples=n
             ),
         }
-        found[name] = {task: overhead(model, run, repeats) for task, run in tasks.items()}
+        sizes = samples // 4, samples // 2, samples
+        found[name] = {task: overhead(model, run, repeats, sizes) for task, run in tasks.items()}
         found[name]["paper"] = against_the_paper(model, repeats, samples)
     return found
