@@ -1,4 +1,4 @@
-"""What of the paper was reproduced: each table, figure and claim beside the record of ours that answers it.
+"""What of the paper was reproduced: each table and claim beside the record of ours that answers it.
 
 The paper's numbers are Stable Diffusion 2.1's on photographs; ours are the scenes network's on the embedded world. They
 answer the same question and are not expected to agree. `table` draws every number of ours from records/, which the
