@@ -119,6 +119,8 @@ def peak(run, device):
 
 
 def main(small, out):
+    if out:
+        out.parent.mkdir(parents=True, exist_ok=True)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     name = torch.cuda.get_device_name() if device == "cuda" else "CPU"
     samples, repeats = (8, 2) if small else (100, 5)
