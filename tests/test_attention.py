@@ -77,7 +77,7 @@ def by_hand(unet, call):
 @NETWORKS
 @torch.no_grad()
 def test_every_layer_is_what_a_hand_computes_and_the_output_stays(unet, call):
-    unet = deepcopy(unet).double()  # sharp attention makes float32's rounding 1e-5, by which processor
+    unet = deepcopy(unet).double()  # in float32, sharp attention amplifies rounding to 1e-5, more on some processors
     before = unet.attn_processors
     plain, hand = by_hand(unet, call)
     with record(unet, keep=keep_all) as recorder:

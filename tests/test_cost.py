@@ -29,16 +29,14 @@ def test_evaluations_are_counted():
     assert all(found[words] == 2 * words + 2 for words in (1, 2, 4))
 
 
-def test_samples_of_a_closed_form_are_the_record_s():
+def test_samples_of_a_closed_form_are_the_record_s(monkeypatch):
+    monkeypatch.setattr(samples, "FEW", 2)  # pilots are slow, and not compared
     case = next(iter(samples.closed_cases()))
-    again = samples.rows_of(case, 100, RECORD["samples"]["repeats"], (*samples.SCHEMES[:3], "balanced"))
+    again = samples.rows_of(case, 100, RECORD["samples"]["repeats"], samples.SCHEMES)
     stored = {(r["case"], r["quantity"], r["scheme"]): r for r in RECORD["samples"]["closed"]}
-    for row in again:
+    for row in (row for row in again if row["scheme"] != "fitted"):
         known = stored[row["case"], row["quantity"], row["scheme"]]
-        names = ["relative", "to_own"]
-        if row["scheme"] != "balanced":  # the bootstrap is seeded by the scheme's place in the list
-            names += ["relative_interval", "to_own_interval"]
-        for name in names:
+        for name in ("relative", "relative_interval", "to_own", "to_own_interval"):
             assert row[name] == pytest.approx(known[name], rel=1e-6)
     assert RECORD["samples"]["repeats"] >= 200
 
