@@ -1,11 +1,11 @@
 """Read what a diffusion model knows, in nats: densities, information and pixel maps from denoising errors."""
 
 from . import channel, denoiser, exact, flow, integrate, scenes, vocabulary
-from .alternatives import Alternatives, Posterior, posterior
-from .comparison import Comparison, compare
-from .estimate import Estimate, nll, pointwise_information
-from .lights import matched_gap, shuffled_gap
-from .pipeline import load
+from .estimates.alternatives import Alternatives
+from .estimates.estimate import Estimate
+from .estimates.information import Comparison, Posterior, compare, nll, pointwise_information, posterior
+from .estimates.lights import matched_gap, shuffled_gap
+from .loading import load
 from .words import WordMaps, word_maps
 
 __version__ = "0.1.0"

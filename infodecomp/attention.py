@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch.nn.functional import interpolate
 
-from .estimate import nll
+from .estimates.information import nll
 
 PLAIN = ("AttnProcessor", "AttnProcessor2_0", "SlicedAttnProcessor", "XFormersAttnProcessor", "FusedAttnProcessor2_0")
 RARE = ("spatial_norm", "group_norm", "norm_q", "norm_k", "added_kv_proj_dim", "residual_connection")  # not supported

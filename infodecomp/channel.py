@@ -43,6 +43,16 @@ def add_noise(x, logsnr, noise):
     return per_row(signal_scale(logsnr), x).to(x.dtype) * x + per_row(signal_scale(-logsnr), x).to(x.dtype) * noise
 
 
+def clean(z: torch.Tensor, logsnr, eps_hat: torch.Tensor) -> torch.Tensor:
+    """x̂ = (z − sqrt(σ(−α))·ε̂) / sqrt(σ(α)), the picture that a guess of the noise means: add_noise the other way.
+
+    z and eps_hat (N, *shape), logsnr a float or (N,). Returns (N, *shape) in the dtype of z.
+    """
+    logsnr = torch.as_tensor(logsnr, dtype=torch.float64, device=z.device)
+    signal, noise = (per_row(signal_scale(a), z).to(z.dtype) for a in (logsnr, -logsnr))
+    return (z - noise * eps_hat) / signal
+
+
 def logsnr_to_alpha_bar(logsnr):
     """ᾱ = σ(α), DDPM's `alphas_cumprod`. 1 − ᾱ, without cancellation, is logsnr_to_alpha_bar(−α)."""
     return torch.sigmoid(_float64(logsnr))

@@ -11,10 +11,11 @@ import torch
 import typer
 
 from .datasets import aro, coco
+from .datasets.items import Broken
 from .experiments import intervention, localization
 from .experiments import relation as relation_testing
 from .experiments.runner import condensed, hashes, in_order, item_seed, processes, run
-from .pipeline import load
+from .loading import load
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 SHARE = "On several GPUs or hosts: accelerate launch -m infodecomp.cli …"
@@ -76,7 +77,7 @@ def _estimate(items, measure, evaluations):
             start = time.perf_counter()
             measure(item)
             seconds = time.perf_counter() - start
-        except aro.Broken:
+        except Broken:
             continue
         rate = evaluations(item) / seconds
         lines.append(f"about {total / rate / 3600:.2f} hours on one process ({rate:.0f} evaluations/s)")

@@ -9,10 +9,29 @@ A condition is None or a str, the same for every row, or a list, tensor or tuple
 or one for all (1). A denoiser always receives one entry per row of z.
 """
 
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeAlias
+
 import numpy as np
 import torch
 
 from .channel import per_row, signal_scale
+
+Condition: TypeAlias = str | list | torch.Tensor | np.ndarray | tuple | None
+
+
+class Denoiser(Protocol):
+    """Any callable that estimates the noise in z."""
+
+    def __call__(self, z: torch.Tensor, logsnr: torch.Tensor, condition: Any, /) -> torch.Tensor: ...
+
+
+class Model(Denoiser, Protocol):
+    """A denoiser with pictures and conditions, as infodecomp.load gives one."""
+
+    def encode(self, images: Any, /) -> torch.Tensor: ...
+    def decode(self, x: torch.Tensor, /) -> list: ...
+    def condition(self, captions: Any, /) -> Any: ...
 
 
 def condition_length(condition, name="condition"):
@@ -36,20 +55,26 @@ def narrow(condition, images):
     return condition if condition is None or isinstance(condition, str) or len(condition) == 1 else condition[images]
 
 
-def encoder(denoiser):
+def encoder(denoiser: Denoiser) -> Callable:
     """A model's `condition`, which encodes texts; of a callable that is no model, what changes nothing."""
     model = all(callable(getattr(denoiser, name, None)) for name in ("encode", "condition"))
-    return denoiser.condition if model else lambda told: told
+    return denoiser.condition if model else lambda condition: condition
 
 
-def distinct(denoiser, conditions, device):
-    """Conditions on a device, equal ones once, and the place of each; encoded, but for lists of texts, by a model."""
-    encode, kept, places = encoder(denoiser), [], []
-    for condition in conditions:
-        now = condition_length(condition) in (None, 1) or isinstance(condition, torch.Tensor | np.ndarray)
-        condition = _moved(encode(condition) if now else condition, device)
-        places.append(next((k for k, other in enumerate(kept) if _same(condition, other)), len(kept)))
-        kept += [condition] if places[-1] == len(kept) else []
+def distinct(pairs: Sequence[tuple[Denoiser, Condition]], device) -> tuple[list, list[int]]:
+    """Returns the unique (denoiser, condition) pairs, conditions on `device`, and for each input its index among them.
+
+    A model encodes what it is told at once; per-row text lists are encoded later, block by block.
+    """
+    kept, places = [], []
+    for denoiser, condition in pairs:
+        if condition_length(condition) in (None, 1) or isinstance(condition, torch.Tensor | np.ndarray):
+            condition = encoder(denoiser)(condition)
+        condition = _moved(condition, device)
+        same = (k for k, (other, known) in enumerate(kept) if other is denoiser and _same(condition, known))
+        places.append(next(same, len(kept)))
+        if places[-1] == len(kept):
+            kept.append((denoiser, condition))
     return kept, places
 
 

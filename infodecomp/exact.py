@@ -33,7 +33,7 @@ def _log_weights(name, weights, count):
     return weights.log()
 
 
-def _one_row(rows):
+def one_row(rows):
     """A condition that is one row, viewed as many (see denoiser.take), as that row again: no work is done twice."""
     return rows[:1] if rows.ndim > 1 and rows.stride(0) == 0 else rows
 
@@ -42,7 +42,7 @@ def _conditioned(log_weights, condition):
     """Log weights (1 or N, K) of the prior times a condition (1 or N, K) ≥ 0, normalised."""
     log_weights = log_weights[None]
     if condition is not None:
-        condition = _one_row(torch.as_tensor(condition))
+        condition = one_row(torch.as_tensor(condition))
         log_weights = log_weights + _log_weights("condition", condition, log_weights.shape[1]).to(log_weights.device)
         if bool((log_weights.amax(1) == -math.inf).any()):
             raise ValueError("condition must leave something of positive prior weight in each row")
@@ -96,7 +96,7 @@ class _Normal:
         return -0.5 * (quadratic + logdet + len(self.mean) * math.log(2 * math.pi)), solved
 
 
-class _Exact:
+class Exact:
     """What the four share: flattening, dtype and device.
 
     Subclasses give dim and _solve(z (N, d), signal (N, 1), noise (N, 1), condition): the log density (N,) of
@@ -138,7 +138,7 @@ def _scales(largest, smallest):
     return band(min(0.0, -math.log(largest)), max(0.0, -math.log(smallest)))
 
 
-class Gaussian(_Exact):
+class Gaussian(Exact):
     """N(mean, cov). mean (*shape); cov a number, (d,) variances, (d, d), or (F (d, r), τ²) for F·Fᵀ + τ²·I.
 
     Raises ValueError for a covariance that is not symmetric positive definite. Takes no condition.
@@ -155,7 +155,7 @@ class Gaussian(_Exact):
         return self.components[0].solve(z, 0, signal, noise)
 
 
-class JointGaussian(_Exact):
+class JointGaussian(Exact):
     """N(mean, cov) over (x, y), x the first dim_x coordinates; denoises x given any of the coordinates of y.
 
     condition = (values (B, dim_y), observed (B, dim_y) bool), one row for all or one per row; None observes nothing.
@@ -191,7 +191,7 @@ class JointGaussian(_Exact):
             condition = (z.new_zeros(1, dim_y), torch.zeros(1, dim_y, dtype=torch.bool))
         if not (isinstance(condition, tuple) and len(condition) == 2):
             raise ValueError("condition must be a tuple (values, observed)")
-        values, observed = (_one_row(torch.as_tensor(part).to(z.device)) for part in condition)
+        values, observed = (one_row(torch.as_tensor(part).to(z.device)) for part in condition)
         for name, part in (("values", values), ("observed", observed)):
             if part.ndim != 2 or part.shape[1] != dim_y or len(part) not in (1, len(z)):
                 raise ValueError(f"{name} must be (1 or {len(z)}, {dim_y}), got {tuple(part.shape)}")
@@ -210,7 +210,7 @@ class JointGaussian(_Exact):
         return log_prob, solved
 
 
-class GaussianMixture(_Exact):
+class GaussianMixture(Exact):
     """Σ_k weights_k · N(means_k, covs_k). weights (K,) ≥ 0; means (K, *shape); covs (K,), (K, d) or (K, d, d).
 
     condition = weights (B, K) or (1, K) ≥ 0, multiplied onto the prior: p(y|k); a boolean mask picks components.
@@ -236,7 +236,7 @@ class GaussianMixture(_Exact):
         return log_prob.logsumexp(1), sum(weights[:, k, None] * solved for k, (_, solved) in enumerate(each))
 
 
-class FiniteSet(_Exact):
+class FiniteSet(Exact):
     """Finitely many points (n, *shape) with prior weights (n,), each blurred by an isotropic Gaussian of width jitter.
 
     jitter 0: `discrete`; log_prob is a log mass, −inf off the set. jitter τ > 0: a density. condition = weights (B, n)

@@ -2,7 +2,7 @@
 
 import torch
 
-from .alternatives import Alternatives
+from .estimates.alternatives import Alternatives
 
 COLOURS = "red orange yellow green blue purple pink brown black white gray".split()
 NUMERALS = "one two three four five six seven eight nine ten".split()

@@ -1,10 +1,16 @@
 """Word by word: what each word of a caption tells about a picture, alone and after the others, from one pass."""
 
-import re
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
-from .estimate import Estimate, _estimate
-from .measure import Quantity
+from .captions import core, units, without
+from .denoiser import Model
+from .estimates.alternatives import Alternatives, along_paths, check_paths
+from .estimates.estimate import Estimate, run
+from .estimates.measure import Quantity
+from .estimates.sampling import Sampling
+from .integrate import Proposal
 
 
 @dataclass(frozen=True)
@@ -39,83 +45,20 @@ class WordMaps:
         return f"WordMaps({'; '.join(each)} nats)"
 
 
-def core(word):
-    """A word without the punctuation around it: apple of "apple,"; what is nothing but punctuation stays."""
-    found = re.search(r"\w(?:.*\w)?", word, re.DOTALL)
-    return found[0] if found else word
-
-
-def units(caption, phrases=()):
-    """[(first, last + 1, text)] of a caption's words, a phrase ("left of") counting as one, punctuation as it is."""
-    words, found, i = caption.split(), [], 0
-    while i < len(words):
-        fitting = (len(p.split()) for p in phrases if core(" ".join(words[i:][: len(p.split())])) == p)
-        length = max(fitting, default=1)
-        found.append((i, i + length, " ".join(words[i : i + length])))
-        i += length
-    return found
-
-
-def without(caption, start, stop, placeholder=None):
-    """The caption less the words start … stop − 1 of caption.split(), with a placeholder ("_") in their place or none.
-
-    Single spaces remain. Punctuation around the words stays: before a placeholder's place or after it, else with the
-    neighbour, where it gives way to a stronger mark or takes a weaker one's place; a pair around them (quotes,
-    brackets) goes with them. Raises ValueError for positions that are not in the caption.
-    """
-    split = caption.split()
-    if not (isinstance(start, int) and isinstance(stop, int) and 0 <= start < stop <= len(split)):
-        raise ValueError(f"start and stop must be positions of {caption!r:.200}, got {start!r} and {stop!r}")
-    span, left, right = " ".join(split[start:stop]), split[:start], split[stop:]
-    kept = core(span)
-    before, after = span.split(kept, 1)
-    if placeholder is not None:
-        return " ".join([*left, before + placeholder + after, *right])
-    while before and after and before[-1] + after[0] in ("()", "[]", "{}", "“”", "‘’", "«»", '""', "''"):
-        before, after = before[:-1], after[1:]
-    if before and right:
-        right[0] = before + right[0]
-    if after and left:
-        if left[-1][-1] in ",;:":
-            left[-1] = left[-1].rstrip(",;:") + after
-        elif left[-1][-1] not in ".!?" or after[0] not in ",;:.!?":
-            left[-1] += after
-    return " ".join(left + right)
-
-
-def token_indices(tokenizer, caption, start, stop):
-    """Where the words start … stop − 1 of caption.split() stand in a (fast) tokenizer's sequence, sub-words and all.
-
-    Special tokens count, tokens of the punctuation around the words do not. Tokens beyond the tokenizer's length are
-    cut off; ValueError if none remains.
-    """
-    places = [match.span() for match in re.finditer(r"\S+", caption)]
-    first, last = places[start][0], places[stop - 1][1]
-    inner = core(caption[first:last])
-    first += caption[first:last].index(inner)
-    last = first + len(inner)
-    spans = tokenizer(caption, return_offsets_mapping=True, verbose=False)["offset_mapping"]  # (0, 0) of special tokens
-    spans = spans[: tokenizer.model_max_length - 1]  # the end token has the last place
-    found = [i for i, (a, b) in enumerate(spans) if a < last and b > first]
-    if not found:
-        raise ValueError(f"the encoder must see the word {inner!r}, its tokens are cut off from {caption!r:.200}")
-    return found
-
-
 def word_maps(
-    model,
-    image,
-    caption,
-    words=None,
+    model: Model,
+    image: Any,
+    caption: str | Sequence[str],
+    words: Sequence | None = None,
     *,
-    placeholder=None,
-    alternatives=None,
-    noise="plain",
-    samples=100,
-    seed=0,
-    proposal=None,
-    batch_size=None,
-):
+    placeholder: str | None = None,
+    alternatives: Callable[[str, int], Alternatives] | None = None,
+    noise: str = "plain",
+    samples: int = 100,
+    seed: int = 0,
+    proposal: Proposal | str | None = None,
+    batch_size: int | None = None,
+) -> WordMaps | list[WordMaps]:
     """MI and CMI of words with a picture, in nats and per pixel: 2W + 2 evaluations per sample for W words.
 
     model: from infodecomp.load. image: what model.encode takes. words: None for all; else a list of words and phrases
@@ -129,37 +72,74 @@ def word_maps(
     captions with as many chosen words are measured in one pass. The noise of the i-th image is that of row i of x in
     infodecomp.nll, in whatever company: it alone has other noise, unless i = 0.
     """
+    sampling = Sampling(samples, seed, proposal, batch_size, noise)
+    if alternatives is not None:
+        check_paths(sampling)
+    single, asked = not isinstance(caption, list | tuple), _asked(model, image, caption, words, placeholder)
+    x, maps = model.encode(image), {}
+    if len(x) != len(asked):
+        raise ValueError(f"image must be one for each caption, got {len(x)} for {len(asked)}")
+    for count in sorted({len(one.words) for one in asked}):  # captions with as many words in one pass
+        rows = [i for i, one in enumerate(asked) if len(one.words) == count]
+        maps |= zip(rows, _measured(model, x, asked, replace(sampling, items=rows)), strict=True)
+    if alternatives is not None:
+        for i, one in enumerate(asked):
+            given = [alternatives(one.caption, start) for start in one.positions]
+            options = "orthogonal", replace(sampling, items=[i])
+            against = [along_paths(model, x[i : i + 1], one.caption, other, *options) for other in given]
+            maps[i] = replace(maps[i], against=against)
+    return maps[0] if single else [maps[i] for i in range(len(asked))]
+
+
+class _Asked(NamedTuple):
+    """One image's caption, its words as they stand alone, where they begin, and the caption without each."""
+
+    image: Any
+    caption: str
+    words: list[str]
+    positions: list[int]
+    rest: list[str]
+
+
+def _asked(model, image, caption, words, placeholder):
     single = not isinstance(caption, list | tuple)
     many = not single and isinstance(image, list | tuple)
-    images, captions = [image] if single or not many else list(image), [caption] if single else list(caption)
+    images, captions = list(image) if many else [image], [caption] if single else list(caption)
     words = [words] * len(captions) if single or words is None else list(words)
     if not len(images) == len(captions) == len(words) > 0:
         got = f"{len(images)}, {len(captions)} and {len(words)}"
         raise ValueError(f"image, caption and words must be lists of one length, got {got}")
-    chosen = [_chosen(model, *pair) for pair in zip(captions, words, strict=True)]
-    alone = [[core(text) for _, _, text in units] for units in chosen]
-    rest = [[without(c, *u[:2], placeholder) for u in units] for c, units in zip(captions, chosen, strict=True)]
-    starts = [[start for start, _, _ in units] for units in chosen]
-    x = model.encode(image)
-    if len(x) != len(captions):
-        raise ValueError(f"image must be one for each caption, got {len(x)} for {len(captions)}")
-    options, maps = (samples, seed, proposal, batch_size), [None] * len(captions)
-    for count in sorted(set(map(len, chosen))):
-        rows = [i for i, units in enumerate(chosen) if len(units) == count]
-        texts = [[captions[i], *alone[i], *rest[i]] for i in rows]
-        told = [None, *(list(column) if len(rows) > 1 else column[0] for column in zip(*texts, strict=True))]
-        quantities = [Quantity(kind, 2 + k, 0) for kind in ("orthogonal", "standard") for k in range(count)]
-        quantities += [Quantity(kind, 1, 2 + count + k) for kind in ("orthogonal", "standard") for k in range(count)]
-        conditions = {f"conditions[{k}]": condition for k, condition in enumerate(told)}
-        found = _estimate(model, x[rows], conditions, quantities, *options, None, samples, noise, items=rows)
-        for row, i in enumerate(rows):
-            mi, mi_standard, cmi, cmi_standard = ([e[row] for e in found[k * count :][:count]] for k in range(4))
-            against, one = None, (x[i : i + 1], captions[i], "orthogonal", *options, [i])
-            if alternatives is not None:
-                against = [alternatives(captions[i], start).against(model, *one) for start in starts[i]]
-            known = images[i], captions[i], alone[i], starts[i]
-            maps[i] = WordMaps(*known, mi, cmi, mi_standard, cmi_standard, against)
-    return maps[0] if single else maps
+    found = []
+    for picture, text, some in zip(images, captions, words, strict=True):
+        chosen = _chosen(model, text, some)
+        rest = [without(text, start, stop, placeholder) for start, stop, _ in chosen]
+        found.append(_Asked(picture, text, [core(word) for *_, word in chosen], [u[0] for u in chosen], rest))
+    return found
+
+
+def _measured(model, x, asked, sampling):
+    """WordMaps of the rows `sampling.items`, which have as many words each, from one pass."""
+    some = [asked[i] for i in sampling.items]
+    texts = zip(*([one.caption, *one.words, *one.rest] for one in some), strict=True)
+    told = [None, *(list(column) if len(some) > 1 else column[0] for column in texts)]
+    count, kinds = len(some[0].words), ("orthogonal", "standard")
+    quantities = {(kind, "mi", k): Quantity(kind, 2 + k, 0) for kind in kinds for k in range(count)}
+    quantities |= {(kind, "cmi", k): Quantity(kind, 1, 2 + count + k) for kind in kinds for k in range(count)}
+    pairs = {f"conditions[{k}]": (model, condition) for k, condition in enumerate(told)}
+    found = run(x[list(sampling.items)], pairs, list(quantities.values()), sampling)
+    estimates = dict(zip(quantities, found, strict=True))
+    for row, one in enumerate(some):
+        each = lambda kind, what: [estimates[kind, what, k][row] for k in range(count)]  # noqa: B023, E731
+        yield WordMaps(
+            image=one.image,
+            caption=one.caption,
+            words=one.words,
+            positions=one.positions,
+            mi=each("orthogonal", "mi"),
+            cmi=each("orthogonal", "cmi"),
+            mi_standard=each("standard", "mi"),
+            cmi_standard=each("standard", "cmi"),
+        )
 
 
 def _chosen(model, caption, words):

@@ -5,10 +5,10 @@ import torch
 
 import infodecomp as idc
 from infodecomp import scenes as sc
+from infodecomp.captions import units
 from infodecomp.exact import GaussianMixture
 from infodecomp.integrate import Logistic, uniform
 from infodecomp.scenes import grammar
-from infodecomp.words import units
 
 MODEL = idc.load("scenes")
 

@@ -165,7 +165,7 @@ def test_noise_is_a_function_of_seed_and_image():
 
 
 def test_streams_of_random_numbers_are_distinct():
-    from infodecomp.measure import generator
+    from infodecomp.estimates.measure import generator
 
     keys = [(s, t, i, c) for s in range(3) for t in range(3) for i in range(40) for c in range(40)]
     assert len({generator(*key).initial_seed() for key in keys}) == len(keys)

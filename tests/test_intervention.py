@@ -5,7 +5,8 @@ import pytest
 import torch
 
 import infodecomp as idc
-from infodecomp.experiments.intervention import edits, intervene, measure, pairs, pearson, replaced, report, summary
+from infodecomp.captions import replace
+from infodecomp.experiments.intervention import edits, intervene, measure, pairs, pearson, report, summary
 
 
 class Conditional:
@@ -32,7 +33,7 @@ def test_intervention_is_the_closed_form_flow():
 
 
 def test_captions_with_a_word_replaced():
-    assert replaced("a dog, asleep", 1, 2, "cat") == "a cat, asleep"
+    assert replace("a dog, asleep", 1, 2, "cat") == "a cat, asleep"
 
 
 def test_edits_omit_or_swap_and_keep_what_is_broken():

@@ -9,7 +9,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import infodecomp as idc
 from infodecomp import scenes as sc
-from infodecomp.measure import BLOCK, DRAWS, Quantity, balance, blocks, draw_logsnr, generator, measure
+from infodecomp.estimates.measure import BLOCK, DRAWS, Quantity, balance, blocks, draw_logsnr, generator, measure
+from infodecomp.estimates.sampling import Sampling
 
 CAPTION = "the red cat above the blue dog"
 EXACT, NET = idc.load("scenes"), idc.load("scenes-net")
@@ -41,7 +42,8 @@ def test_noise_is_that_of_the_law_and_estimates_are_the_formula(batch_size):
     told = [EXACT.condition(None), EXACT.condition(CAPTION)]
     kinds = [("density", 1, None), ("mass", 1, None), ("standard", 1, 0), ("orthogonal", 1, 0)]
     asked = [Quantity(*kind) for kind in kinds]
-    logsnr, weight, sums = measure(watched, X[:2], told, asked, samples, 5, DRAWS, proposal, batch_size)
+    pairs, sampling = [(watched, condition) for condition in told], Sampling(samples, 5, batch_size=batch_size)
+    logsnr, weight, sums = measure(X[:2], pairs, asked, sampling, proposal, DRAWS)
     drawn = draw_logsnr(proposal, 5, DRAWS, range(2), samples // 2)
     assert all(map(torch.equal, drawn, (logsnr, weight)))
     part = lambda i, c, count: torch.randn(count, 12, 16, 16, generator=generator(5, DRAWS, i, c))  # noqa: E731
@@ -71,8 +73,9 @@ def test_noise_is_that_of_the_law_and_estimates_are_the_formula(batch_size):
 
 
 def test_noise_of_an_image_is_keyed():
-    told, options = [None, CAPTION], ([Quantity("orthogonal", 1, 0)], 20, 0, DRAWS, EXACT.proposal, None)
-    whole, last = (measure(EXACT, X[i:], told, *options, items=range(i, 3))[2][0] for i in (0, 2))
+    pairs, asked = [(EXACT, None), (EXACT, CAPTION)], [Quantity("orthogonal", 1, 0)]
+    each = (Sampling(20, items=range(i, 3)) for i in (0, 2))
+    whole, last = (measure(X[s.items[0] :], pairs, asked, s, EXACT.proposal, DRAWS)[2][0] for s in each)
     assert torch.allclose(last.integrand, whole.integrand[2:], rtol=1e-9)
 
 

@@ -122,8 +122,8 @@ def test_clip_baseline_is_the_records():
     import json
 
     from infodecomp.experiments.baselines import scenes_clip
+    from infodecomp.scenes.edits import swaps
     from infodecomp.scenes.net import NETWORK
-    from infodecomp.scenes.train import swaps
 
     model = idc.load("scenes-net")
     score, record = scenes_clip(model), json.loads((NETWORK / "record.json").read_text())["swaps"]

@@ -8,10 +8,10 @@ from PIL import Image
 
 import infodecomp as idc
 from infodecomp import scenes as sc
+from infodecomp.captions import units
 from infodecomp.integrate import uniform
 from infodecomp.scenes import grammar, meaning
 from infodecomp.scenes.model import JITTER, MEAN, SCALE
-from infodecomp.words import units
 
 MODEL = idc.load("scenes")
 SCENES, FRAGMENTS, CAPTIONS = sc.sample(12, seed=3)

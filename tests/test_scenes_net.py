@@ -8,9 +8,11 @@ import torch
 import infodecomp as idc
 from infodecomp import scenes as sc
 from infodecomp.scenes import report
+from infodecomp.scenes.edits import swaps
+from infodecomp.scenes.excess import BANDS, best
 from infodecomp.scenes.net import NETWORK
 from infodecomp.scenes.parts import HIGH, LOW, make_tokenizer, timestep, tokens
-from infodecomp.scenes.train import BANDS, best, draw_logsnr, rate, swaps
+from infodecomp.scenes.train import draw_logsnr, rate
 
 RECORD = json.loads((NETWORK / "record.json").read_text())
 MODEL, EXACT = idc.load("scenes-net"), idc.load("scenes")
@@ -160,26 +162,42 @@ def test_the_exact_target_is_the_posterior_mean():
 
 
 def test_schedules():
-    drawn = torch.cat([draw_logsnr(torch.Generator().manual_seed(k)) for k in range(20)])
-    assert LOW <= drawn.min() and drawn.max() <= HIGH
-    assert rate(0, 1000, 1.0) < 0.01 and rate(500, 1000, 1.0) == 1 and rate(999, 1000, 1.0) == pytest.approx(0.005)
-    assert BANDS[0] == LOW and BANDS[-1] == HIGH
+    """Each stage draws where it says, and the share of its batches; the rate warms up, stays and falls to nothing."""
+    assert CURRICULUM[0][1][0] == LOW == BANDS[0] and CURRICULUM[-1][0] == math.inf and BANDS[-1] == HIGH
+    begin = 0
+    for end, (low, high), share, power in CURRICULUM:
+        last = int(min(end, 10_000)) - 1
+        for step in (begin, last):
+            each = [draw_logsnr(torch.Generator().manual_seed(k), step) for k in range(40)]
+            assert {weight for _, weight in each} == {power}
+            drawn = torch.cat([logsnr for logsnr, _ in each]).double()
+            assert LOW <= drawn.min() and drawn.max() <= HIGH
+            inner = share + (1 - share) * (high - low) / (HIGH - LOW)
+            assert ((low <= drawn) & (drawn <= high)).double().mean() == pytest.approx(inner, abs=0.01)
+            middle = share * (low + high) / 2 + (1 - share) * (LOW + HIGH) / 2
+            assert drawn.mean() == pytest.approx(middle, abs=0.05)
+        begin = last + 1
+    steps = 10_000
+    assert rate(0, steps, 1.0) < 0.01 and rate(int((1 - FALL) * steps), steps, 1.0) == 1
+    assert rate(steps - 1, steps, 1.0) == pytest.approx(1 / (FALL * steps))
 
 
 def test_training_runs_resumes_and_ends_in_a_folder_that_loads(tmp_path, monkeypatch, capsys):
-    """Four steps in one go, and two and two: the same weights; the folder is a model."""
+    """Four steps in one go, and three and one, with a checkpoint every two: the same weights; the folder is a model."""
     from infodecomp.scenes import train
 
     monkeypatch.setattr(train, "HELD", 8)
     monkeypatch.setattr(train, "encode_all", lambda model: X.new_zeros(28_672, 12, 16, 16))
     results = []
-    for name, stops in (("whole", [4]), ("parts", [2, 4])):
+    monkeypatch.setattr(train, "SNAPSHOTS", (3,))
+    for name, stops in (("whole", [4]), ("parts", [3, 4])):
         for steps in stops:
             arguments = ["train", "--work", str(tmp_path / name), "--steps", "4", "--clip-steps", "1", "--every", "2"]
             monkeypatch.setattr("sys.argv", [*arguments, "--device", "cpu", "--stop", str(steps)])
             train.main()
+            assert json.loads((tmp_path / name / "scenes-net" / "training.json").read_text())["steps"] == steps
+        assert (tmp_path / name / "average-00003.safetensors").exists()
         results.append(idc.load(tmp_path / name / "scenes-net")(X, torch.full((8,), -5.0), CAPTIONS))
     assert torch.allclose(*results, atol=1e-5)
     log = [json.loads(line) for line in (tmp_path / "parts" / "scenes-net" / "log.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in log] == [2, 4] and len(log[0]["caption"]) == len(BANDS) - 1
-    assert json.loads((tmp_path / "parts" / "scenes-net" / "training.json").read_text())["steps"] == 4
+    assert [line["step"] for line in log] == [2, 3, 4] and len(log[0]["caption"]) == len(BANDS) - 1

@@ -6,8 +6,8 @@ import torch
 
 import infodecomp as idc
 from infodecomp import scenes as sc
+from infodecomp.captions import token_indices, units, without
 from infodecomp.scenes.parts import make_tokenizer
-from infodecomp.words import token_indices, units, without
 
 MODEL = idc.load("scenes")
 SCENE = sc.Scene(0, 1, 1, sc.Thing("owl", "flying", "red"), sc.Thing("fish", "two", "blue"))

@@ -19,7 +19,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image
+from .items import Broken, open_picture, path_of
 
 FILES = {"vg_relation": "visual_genome_relation.json", "vg_attribution": "visual_genome_attribution.json"}
 FILES |= {"coco_order": "coco_karpathy_{}.json", "flickr30k_order": "flickr30k_{}.json"}
@@ -27,16 +27,6 @@ TASKS = tuple(FILES)
 REASONS = ("bad entry", "empty caption", "same caption", "missing image", "truncated image", "box outside image")
 SHUFFLES = ("nouns and adjectives", "all but nouns and adjectives", "within trigrams", "trigrams")  # in ARO's order
 WORDS, TRIES, NUMBER = 30, 64, (int, float)
-
-
-class Broken(Exception):
-    """An item that cannot be scored: reason is one of REASONS, detail tells what was found."""
-
-    reason = property(lambda self: self.args[0])
-    detail = property(lambda self: self.args[1])
-
-    def __str__(self):
-        return ": ".join(self.args)
 
 
 class Item(NamedTuple):
@@ -97,7 +87,7 @@ def _items(name, folder, entry):
         item = Item(f"{name}/{k}" if several else name, folder=folder)
         try:
             item = _order(item, entry, caption) if order else _pair(item, entry)
-            _path(item.folder, item.image)
+            path_of(item.folder, item.image)
         except Broken as broken:
             item = item._replace(broken=broken.reason, detail=broken.detail)
         yield item
@@ -144,25 +134,6 @@ def _need(entry, key, kind):
     if not isinstance(value, kind) or isinstance(value, bool) or (kind is NUMBER and not abs(value) < 1e9):
         raise Broken("bad entry", f"{key} must be a {'number' if kind is NUMBER else kind.__name__}, got {value!r:.80}")
     return value
-
-
-def _path(folder, image):
-    path = os.path.join(folder, image)
-    if not os.path.isfile(path):
-        raise Broken("missing image", f"no file {image!r}")
-    return path
-
-
-def open_picture(folder, image):
-    """PIL in RGB of a file in a folder. Raises Broken if it is missing or damaged, OSError where a disk fails."""
-    path = _path(folder, image)
-    try:
-        with Image.open(path) as picture:
-            return picture.convert("RGB")
-    except (OSError, SyntaxError, ValueError, EOFError) as error:  # what Pillow raises for damaged files
-        if getattr(error, "errno", None) is not None:
-            raise
-        raise Broken("truncated image", f"{path}: {error}".replace(path, image)) from error
 
 
 def perturb(caption, key=""):

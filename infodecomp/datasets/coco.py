@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..words import core, without
-from .aro import Broken, open_picture
+from ..captions import core, without
+from .items import Broken, open_picture
 
 COLUMNS = ("Image ID", "Label", "correct_obj+context", "context", "correct_obj", "context_")
 REASONS = ("bad entry", "missing image", "truncated image", "word not in caption", "missing mask", "empty mask")

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from ..attention import attention_maps, word_map
-from ..comparison import compare
+from ..captions import replace, without
+from ..estimates.information import compare
 from ..flow import from_noise, to_noise
-from ..words import without
 from .runner import heading
 
 PAPER = {"image": {"cmi": 0.34, "attention": 0.24}, "pixel": {"cmi": 0.27, "attention": 0.21}}  # Pearson correlations
@@ -61,19 +61,14 @@ def edits(items, swap=None, placeholder=None):
         if item.broken:
             edited = ""
         elif not swap:
-            edited = without(item.caption, item.position, stop, placeholder)
+            edited = replace(item.caption, item.position, stop, placeholder or "")
         elif word:
-            edited = replaced(item.caption, item.position, stop, word)
+            edited = replace(item.caption, item.position, stop, word)
         else:
             continue
         place = item.position, stop, edited, bool(swap)
         found.append(Edit(item.id, item.group, item.caption, *place, item.broken, item.detail, item.open))
     return found
-
-
-def replaced(caption, position, stop, word):
-    """The caption with the words position … stop − 1 replaced by a word, punctuation kept."""
-    return without(caption, position, stop, placeholder=word)
 
 
 def intervene(model, x, caption, edited, *, steps=100, range=None):

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from scipy.stats import binomtest
 
-from ..comparison import compare
-from ..datasets.aro import Broken
+from ..datasets.items import Broken
+from ..estimates.information import compare
 from .runner import heading
 
 SCORES = {

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
-from ..datasets.aro import Broken
+from ..datasets.items import Broken
 
 PACKAGES = ("infodecomp", "torch", "diffusers", "transformers", "numpy", "textblob")
 

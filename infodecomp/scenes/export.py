@@ -11,9 +11,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from .edits import swaps
 from .grammar import CLASS, NOUNS, captions, position, sample
 from .sprites import SIZE, mask, render
-from .train import swaps
 
 CANVAS, GREY = (48, 40), (128, 128, 128)  # what a VG picture is pasted into, so that a box has something to cut off
 

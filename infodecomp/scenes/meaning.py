@@ -6,8 +6,8 @@ from functools import lru_cache
 
 import torch
 
-from ..alternatives import Alternatives
-from ..words import units
+from ..captions import units
+from ..estimates.alternatives import Alternatives
 from .grammar import (
     CLASS,
     PHRASES,

@@ -7,9 +7,9 @@ import torch
 from PIL import Image
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
-from ..exact import _Exact, _one_row
+from ..exact import Exact, one_row
 from ..integrate import Piecewise
-from ..model import Model
+from ..models.base import Model
 from .grammar import OBJECTS, PHRASES, Thing, log_prior_nouns
 from .meaning import normalise, read
 from .sprites import GROUND, PLACES, SIZE, SKY, SPRITE, sky, sprite
@@ -74,7 +74,7 @@ class ScenesModel(Model):
         return [Image.fromarray(picture.numpy()) for picture in levels]
 
 
-class ExactScenes(ScenesModel, _Exact):
+class ExactScenes(ScenesModel, Exact):
     """The exact denoiser of the world, with an isotropic jitter around each picture, so that densities are finite.
 
     Objects never overlap. Given layout and sky, the log-likelihood of a scene is a sum of its sprites' scores, and the
@@ -109,7 +109,7 @@ class ExactScenes(ScenesModel, _Exact):
         return torch.stack(padded).double().to(self.device)
 
     def _solve(self, z, signal, noise, condition):
-        readings = _one_row(self.condition(condition).to(z.device))
+        readings = one_row(self.condition(condition).to(z.device))
         if readings.ndim != 3 or readings.shape[2] != 6 + 2 * len(OBJECTS) or len(readings) not in (1, len(z)):
             raise ValueError(f"condition must be texts or what .condition makes of them, got {tuple(readings.shape)}")
         log_prob, solved, step = z.new_empty(len(z)), torch.empty_like(z), max(1, 2048 // readings.shape[1])

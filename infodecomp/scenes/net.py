@@ -1,6 +1,6 @@
 """The trained network of the world as a model: UNet, text encoder, tokenizer and noise schedule from one folder."""
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import torch
@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 
 from ..channel import alpha_bar_to_logsnr
 from ..denoiser import send
-from ..network import PREDICTIONS, Network
+from ..models.network import PREDICTIONS, Network
 from .grammar import CLASS
 from .meaning import normalise
 from .model import ScenesModel, proposal
@@ -38,20 +38,8 @@ class NetworkScenes(Network, ScenesModel):
         self.schedule = alpha_bar_to_logsnr(scheduler.alphas_cumprod).numpy()
         self.logsnr_range = self.flow_range = float(self.schedule[-1]), float(self.schedule[0])
         self.proposal = proposal(torch.linspace(*self.logsnr_range, 57))
-        self._predict = PREDICTIONS[scheduler.config.prediction_type](self._network)
-        self._embed = lru_cache(maxsize=4096)(self._embed)
-
-    @torch.no_grad()
-    def _embed(self, text):
-        """Token embeddings (T, D) and pooled embedding (D,) of one text."""
-        text = normalise(text)
-        unknown = [word for word in text.split() if word not in CLASS]
-        longest = self.tokenizer.model_max_length - 2
-        if unknown or len(text.split()) > longest:
-            raise ValueError(f"a caption must be at most {longest} words of the world's vocabulary, got {text!r:.200}")
-        ids = self.tokenizer(text, padding="max_length", return_tensors="pt")["input_ids"]
-        told = self.text(input_ids=send(ids, self.device))
-        return told.last_hidden_state[0], told.pooler_output[0]
+        self.prediction = scheduler.config.prediction_type
+        self._embed = lru_cache(maxsize=4096)(partial(_embed, self.tokenizer, self.text))  # holds no model
 
     def condition(self, captions):
         """Embeddings of captions (None, a str or a list of str): tokens (1 or B, T, D) and pooled (1 or B, D)."""
@@ -69,4 +57,16 @@ class NetworkScenes(Network, ScenesModel):
     @torch.no_grad()
     def __call__(self, z, logsnr, condition=None):
         """eps_hat like z (N, 12, 16, 16); see infodecomp.denoiser."""
-        return self._predict(z, logsnr, condition)
+        return PREDICTIONS[self.prediction](self._network)(z, logsnr, condition)
+
+
+@torch.no_grad()
+def _embed(tokenizer, encoder, text):
+    """Token embeddings (T, D) and pooled embedding (D,) of one text."""
+    text = normalise(text)
+    unknown, longest = [word for word in text.split() if word not in CLASS], tokenizer.model_max_length - 2
+    if unknown or len(text.split()) > longest:
+        raise ValueError(f"a caption must be at most {longest} words of the world's vocabulary, got {text!r:.200}")
+    ids = tokenizer(text, padding="max_length", return_tensors="pt")["input_ids"]
+    encoded = encoder(input_ids=send(ids, encoder.device))
+    return encoded.last_hidden_state[0], encoded.pooler_output[0]

@@ -13,16 +13,17 @@ from pathlib import Path
 
 import torch
 
-from ..alternatives import Alternatives, posterior
-from ..comparison import compare
-from ..estimate import pointwise_information
-from ..words import units
+from ..captions import units
+from ..estimates.alternatives import Alternatives
+from ..estimates.information import compare, pointwise_information, posterior
+from .edits import swaps
+from .excess import BANDS, best, excess_by_band
 from .grammar import CLASS, FUNCTION, sample, scenes
 from .meaning import alternatives, information, log_prob
 from .model import ExactScenes
 from .net import NetworkScenes
+from .parts import tokens
 from .sprites import render
-from .train import BANDS, best, excess_by_band, swaps, tokens
 
 KINDS = ("noun", "colour", "verb", "numeral", "adverb", "relation", "day or night", "redundant")
 SEED = 77

@@ -2,20 +2,22 @@
 
 Three stages, each skipped when its result lies in FOLDER already:
     clip       transformers' CLIP, contrastively on pictures and whole captions: the baseline
-    order      its text model goes on against captions with relation, colours or nouns swapped: it can tell order
+    order      its text model goes on against captions with relation, colours, nouns or adverb swapped
     diffusion  diffusers' UNet2DConditionModel on top of that text model, which goes on learning too
 
 The diffusion's target is not the picture but its exact posterior mean, which the world provides: the optimum is the
-same and the noise less. The learning rate is constant and falls to zero over the last fifth of --steps, so that a run
-that was stopped goes on from its last checkpoint under a new --steps. Checkpoints and weights are safetensors.
+same and the noise less. It begins at the noisy end, where the target is the mean picture of a caption: there the
+arrangement is nearly all of the error, later it would be lost beside the drawing (CURRICULUM). The learning rate is
+constant and falls to zero over the last 35 % of --steps. --stop leaves off early, and the same command goes on. The
+averaged weights of SNAPSHOTS are kept. Checkpoints and weights are safetensors.
 """
 
 import argparse
 import json
+import math
 import shutil
 import time
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -23,13 +25,21 @@ from safetensors.torch import load_file, save_file
 from torch.nn.functional import cross_entropy, normalize, pixel_shuffle
 
 from ..channel import add_noise
-from .grammar import CLASS, sample, scenes
+from .edits import other_adverb, swaps
+from .excess import best, excess_by_band
+from .grammar import sample, scenes
 from .model import ExactScenes
 from .parts import HIGH, LOW, Diffusion, make_clip, make_scheduler, make_tokenizer, make_unet, tokens
 from .sprites import render
 
 BATCH, HELD = 64, 256  # pictures in a step, and those the log is about
-BANDS = (-13, -11, -9, -7, -5, -3, -1)
+CURRICULUM = (  # until which step; between which log-SNRs, and in what share of a batch; power of the SNR as weight
+    (600, (-13.0, -9.0), 1.0, 0.0),
+    (1_200, (-12.0, -6.0), 1.0, 0.0),
+    (math.inf, (-11.0, -1.5), 0.85, 0.5),
+)
+SNAPSHOTS = (250, 500, 1_000, 2_000, 4_000, 8_000, 16_000)
+FALL = 0.35  # share of the steps over which the learning rate falls
 
 
 # ---- data ----
@@ -56,38 +66,27 @@ class Pairs:
         return chosen, self.pairs[1][cut], self.pairs[2][cut]
 
 
-def swaps(caption):
-    """The caption with one thing swapped: relation, colours, nouns (with their states)."""
-    opposite = {"left": "right", "right": "left", "above": "below", "below": "above"}
-    words = caption.split()
-    (c, d), (i, j) = ([k for k, w in enumerate(words) if CLASS[w] == kind] for kind in ("colour", "noun"))
-    colours = {c: words[d], d: words[c]}
-    one, other = ([w for w in words[end - 2 : end] if CLASS[w] == "state"] for end in (c, d))
-    start = d - len(other)
-    nouns = ["the", *other, words[c], words[j], *words[i + 1 : start], *one, words[d], words[i], *words[j + 1 :]]
-    changed = [opposite.get(w, w) for w in words], [colours.get(k, w) for k, w in enumerate(words)], nouns
-    return [" ".join(text) for text in changed]
-
-
 # ---- stages ----
 
 
 def train_clip(clip, tokenizer, x, args, hard, steps):
-    """Contrastive training on batches of 128; hard: against the swapped captions of each picture as well."""
+    """Contrastive training on batches of 128; hard: against swaps of each caption, and its other adverb, as well."""
     pairs, pictures = Pairs(args.seed + 7 + hard, 128), pixel_shuffle(x, 2)
     optimizer = torch.optim.AdamW(clip.parameters(), 1e-3, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-3, steps)
     for step in range(steps):
         chosen, _, captions = pairs(step)
         image = normalize(clip.get_image_features(pixel_values=pictures[chosen]).pooler_output, dim=1)
-        texts = captions + [s for c in captions for s in swaps(c)] * hard
+        texts = captions + [s for c in captions for s in (*swaps(c), other_adverb(c))] * hard
         text = normalize(clip.get_text_features(input_ids=tokens(tokenizer, texts)).pooler_output, dim=1)
         logits = clip.logit_scale.exp() * image @ text.T
         target = torch.arange(len(captions))
         loss = (cross_entropy(logits, target) + cross_entropy(logits[:, : len(captions)].T, target)) / 2
         if hard:
-            own = torch.cat([target[:, None], len(captions) + 3 * target[:, None] + torch.arange(3)], 1)
-            loss = loss + cross_entropy(logits.gather(1, own), torch.zeros_like(target))
+            own = torch.cat([target[:, None], len(captions) + 4 * target[:, None] + torch.arange(4)], 1)
+            among = logits.gather(1, own)
+            among[[other_adverb(c) == c for c in captions], 4] = -math.inf  # no adverb, no other one
+            loss = loss + cross_entropy(among, torch.zeros_like(target))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -97,20 +96,20 @@ def train_clip(clip, tokenizer, x, args, hard, steps):
     return clip
 
 
-def draw_logsnr(generator):
-    """(BATCH,) stratified, most of them where the words are read off the noisy picture."""
+def draw_logsnr(generator, step):
+    """(BATCH,) log-SNRs of a step, stratified: a share between those of its stage, the others wherever it is trained.
+
+    With them the power of the SNR that weighs the squared error.
+    """
+    inner, share, power = next(stage for end, *stage in CURRICULUM if step < end)
     places = (torch.arange(BATCH) + torch.rand(BATCH, generator=generator)) / BATCH
-    inner, share = (-10.0, -1.5), 0.85
-    return torch.where(
-        places < share,
-        torch.lerp(*map(torch.tensor, inner), places / share),
-        torch.lerp(torch.tensor(LOW), torch.tensor(HIGH), (places - share) / (1 - share)),
-    )
+    low, high = (torch.where(places < share, *map(torch.tensor, pair)) for pair in zip(inner, (LOW, HIGH), strict=True))
+    return torch.lerp(low, high, torch.where(places < share, places / share, (places - share) / (1 - share))), power
 
 
 def rate(step, steps, peak):
-    """Learning rate: 300 steps of warm-up, constant, to zero over the last fifth."""
-    return peak * min(1, (step + 1) / 300, (steps - step) / (steps / 5))
+    """Learning rate: 300 steps of warm-up, constant, to zero over the last of the steps."""
+    return peak * min(1, (step + 1) / 300, (steps - step) / (FALL * steps))
 
 
 def save(path, **parts):
@@ -125,27 +124,6 @@ def load(path):
         name, key = key.split("/", 1)
         parts.setdefault(name, {})[key] = value
     return parts
-
-
-@torch.no_grad()
-def excess_by_band(predict, exact, x, texts, seed=0):
-    """½∫E|ε̂ − ε̂*|²dα per band of log-SNR, nats, mean and standard error over pictures; predict(z, logsnr) -> x̂."""
-    found = []
-    for band, (low, high) in enumerate(pairwise(BANDS)):
-        generator = torch.Generator().manual_seed(seed + band)
-        logsnr = low + (high - low) * torch.rand(len(x), generator=generator, dtype=torch.float64)
-        z = add_noise(x, logsnr, torch.randn(x.shape, generator=generator).to(x))
-        error = (predict(z, logsnr.float()) - best(exact, z, logsnr, texts)).double().flatten(1).square().sum(1)
-        nats = (high - low) * logsnr.exp() * error / 2
-        found.append((nats.mean().item(), nats.std().item() / len(x) ** 0.5))
-    return found
-
-
-def best(exact, z, logsnr, texts):
-    """The exact posterior mean of x, like z."""
-    logsnr = logsnr.double()[:, None, None, None]
-    eps = exact(z.double(), logsnr.flatten(), texts)
-    return ((z - torch.sigmoid(-logsnr).sqrt() * eps) / torch.sigmoid(logsnr).sqrt()).to(z.dtype)
 
 
 class Run:
@@ -195,30 +173,33 @@ class Run:
         self.model.load_state_dict(now)
 
 
-def loss_of(model, tokenizer, exact, x, texts, seed, device):
-    """Squared error of x̂ against the exact posterior mean, weighted with snr^½.
+def loss_of(model, tokenizer, exact, x, texts, seed, step, device):
+    """Squared error of x̂ against the exact posterior mean, weighted with a power of the SNR.
 
-    Weighted with snr it would be nats; but then nearly all of it is drawing, at high log-SNR, and what a caption says
-    of the arrangement, which is told at low ones, is learned late.
+    Weighted with the SNR itself it would be nats; but then nearly all of it is drawing, at high log-SNR, and what a
+    caption says of the arrangement, which is told at low ones, is learned late or never.
     """
-    generator = torch.Generator().manual_seed(seed)
-    logsnr = draw_logsnr(generator)
+    generator = torch.Generator().manual_seed(seed + step)
+    logsnr, power = draw_logsnr(generator, step)
     z = add_noise(x, logsnr, torch.randn(x.shape, generator=generator))
-    target, weight = best(exact, z, logsnr, texts).to(device), (logsnr / 2).exp().to(device)
+    target, weight = best(exact, z, logsnr, texts).to(device), (power * logsnr).exp().to(device)
     predicted = model(z.to(device), logsnr.to(device), tokens(tokenizer, texts).to(device))
     return (weight * (predicted - target).square().flatten(1).sum(1)).mean()
 
 
 def train_diffusion(model, tokenizer, x, args):
-    """Train on to args.stop, with a line of the log and a checkpoint every args.every steps; the averaged model."""
+    """Train on to args.stop, with a log and a checkpoint every args.every steps: the averaged model, and its step."""
     run, exact, pairs = Run(model, args), ExactScenes(), Pairs(args.seed, BATCH)
     chosen, *held = Pairs(args.seed + 50_000, HELD)(0)
     told = {"caption": held[1], "fragment": held[0], "nothing": [""] * HELD}
     started = time.time()
     while run.step < args.stop:
         which, texts, _ = pairs(run.step)
-        run.update(loss_of(model, tokenizer, exact, x[which], texts, args.seed + run.step, args.device))
-        if run.step % args.every and run.step != args.steps:
+        run.update(loss_of(model, tokenizer, exact, x[which], texts, args.seed, run.step, args.device))
+        if run.step in SNAPSHOTS:
+            snapshot = {key: v.half() if v.is_floating_point() else v for key, v in run.average.items()}
+            save(args.work / f"average-{run.step:05}.safetensors", model=snapshot)
+        if run.step % args.every and run.step != args.stop:
             continue
         line = {"step": run.step, "seconds": round(time.time() - started)}
         with run.averaged():
@@ -234,13 +215,13 @@ def train_diffusion(model, tokenizer, x, args):
         print(line, flush=True)
         run.checkpoint()
     model.load_state_dict(run.average)
-    return model
+    return model, run.step
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", type=Path, required=True, help="checkpoints, log and the finished folder go here")
-    parser.add_argument("--steps", type=int, default=15_000, help="of diffusion training, 64 pictures each")
+    parser.add_argument("--steps", type=int, default=24_000, help="of diffusion training, 64 pictures each")
     parser.add_argument("--stop", type=int, help="leave off after this many steps, at a checkpoint, to go on later")
     parser.add_argument("--clip-steps", type=int, default=600, help="of each contrastive stage, 128 pairs each")
     parser.add_argument("--rate", type=float, default=1e-3)
@@ -248,7 +229,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args = parser.parse_args()
-    args.stop, out = args.stop or args.steps, args.work / "scenes-net"
+    args.stop, out = min(args.stop or args.steps, args.steps), args.work / "scenes-net"
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(args.seed)
     tokenizer, x = make_tokenizer(), encode_all(ExactScenes())
@@ -261,7 +242,7 @@ def main():
         if not hard:
             clip.half().save_pretrained(out / "clip")
             clip.float()
-    model = train_diffusion(Diffusion(clip.text_model, make_unet()), tokenizer, x, args)
+    model, steps = train_diffusion(Diffusion(clip.text_model, make_unet()), tokenizer, x, args)
     model.cpu().half()
     model.text.save_pretrained(out / "text_encoder")
     model.unet.save_pretrained(out / "unet")
@@ -269,7 +250,7 @@ def main():
     tokenizer.save_pretrained(out / "tokenizer")
     shutil.copy(args.work / "log.jsonl", out)
     command = f"python -m infodecomp.scenes.train --work FOLDER --steps {args.steps} --seed {args.seed}"
-    about = {"command": command, "steps": args.steps, "seed": args.seed, "batch": BATCH, "text": f"{args.steps} steps."}
+    about = {"command": command, "steps": steps, "seed": args.seed, "batch": BATCH, "text": f"{steps:,} steps."}
     (out / "training.json").write_text(json.dumps(about, indent=1) + "\n")
 
 

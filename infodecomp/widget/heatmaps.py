@@ -12,9 +12,10 @@ import traitlets
 from matplotlib.figure import Figure
 from PIL import Image
 
-from ..estimate import Estimate
+from ..captions import units
+from ..estimates.estimate import Estimate
 from ..plot import POSITIVE, SIGNED
-from ..words import WordMaps, units
+from ..words import WordMaps
 from .page import palette, piece, source, url
 
 EXACT = "exact "

@@ -8,11 +8,12 @@ import anywidget
 import numpy as np
 import traitlets
 
-from ..pipeline import load
+from ..captions import units, without
+from ..loading import load
 from ..plot import POSITIVE, SIGNED
 from ..scenes import ExactScenes, captions, grammar, information, meaning, model, render, sprites
 from ..scenes.grammar import Scene, Thing
-from ..words import units, without, word_maps
+from ..words import word_maps
 from .heatmaps import HeatMaps
 from .page import palette, piece, source
 

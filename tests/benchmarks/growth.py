@@ -22,7 +22,7 @@ def point(axis, value):
     """Seconds and peak memory (MB beyond what was there before) of one estimate; the exact denoiser of scenes, but for
     batch (the network) and pixels (a callable of no cost, so that the estimator's own share is seen)."""
     import infodecomp as idc
-    from infodecomp.words import units
+    from infodecomp.captions import units
 
     at = FIXED | {axis: value}
     caption = "the flying red owl far left of the two blue fish by night under the moon"

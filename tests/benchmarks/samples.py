@@ -12,14 +12,15 @@ import sys
 import torch
 
 import infodecomp as idc
+from infodecomp.captions import without
 from infodecomp.channel import add_noise
 from infodecomp.denoiser import take
-from infodecomp.estimate import _estimate
+from infodecomp.estimates.estimate import run
+from infodecomp.estimates.measure import Gaps, Quantity, draw_logsnr, generator
+from infodecomp.estimates.sampling import Sampling
 from infodecomp.integrate import Logistic
-from infodecomp.measure import Gaps, Quantity, draw_logsnr, generator
 from infodecomp.scenes.grammar import Scene, Thing
 from infodecomp.scenes.model import proposal as scenes_proposal
-from infodecomp.words import without
 
 FEW = 400  # repeats of what is slow: pilots, long runs, the network
 SCHEMES = ("paper", "stratified", "own", "fitted", "antithetic", "balanced")
@@ -68,7 +69,7 @@ def antithetic(denoiser, x, conditions, quantities, samples, proposal, seed=1):
         noise = torch.cat([half, -half], 1).flatten(0, 2)
         z, told = add_noise(x[i].expand_as(noise), logsnr[i], noise), logsnr[i].to(x)
         rows, gaps = torch.zeros(len(z), dtype=torch.long), Gaps(noise, logsnr[i])
-        gaps.told = {k: denoiser(z, told, take(c, rows)).double() for k, c in enumerate(conditions)}
+        gaps.eps_hats = {k: denoiser(z, told, take(c, rows)).double() for k, c in enumerate(conditions)}
         for q, quantity in enumerate(quantities):
             constant = 0.5 * math.log(2 * math.pi * math.e) * x[0].numel() * (quantity.kind == "density")
             nats[q, i] = (quantity.integrand(gaps).flatten(1).sum(1) * weight[i]).mean() + constant
@@ -77,21 +78,22 @@ def antithetic(denoiser, x, conditions, quantities, samples, proposal, seed=1):
 
 def scheme(name, denoiser, x, conditions, quantities, own, samples, repeats):
     """(quantities, repeats) estimates in nats and the evaluations per condition each of them took, at most samples."""
-    named, many = dict(enumerate(conditions)), x.expand(repeats, *x.shape[1:])
+    many = x.expand(repeats, *x.shape[1:])
 
-    def run(rows, samples, proposal, seed=1, **options):
-        return _estimate(denoiser, rows, named, quantities, samples, seed, proposal, None, None, samples, **options)
+    def estimates(asked, rows, *options, **more):
+        pairs = {f"conditions[{k}]": (asked, condition) for k, condition in enumerate(conditions)}
+        return run(rows, pairs, quantities, Sampling(*options, **more))
 
     if name == "antithetic":
         return antithetic(denoiser, many, conditions, quantities, samples, own)
     if name == "fitted":  # each repeat has a pilot of its own, of 64
         holder = type("Own", (), {"__call__": lambda self, *a: denoiser(*a), "proposal": own})()
         left = max(samples - 64, 2)
-        each = [_estimate(holder, x, named, quantities, left, seed, "fit", None, None, left) for seed in range(repeats)]
+        each = [estimates(holder, x, left, seed, "fit") for seed in range(repeats)]
         return torch.stack([torch.cat([e.nats for e in found]) for found in each], 1), left + 64
     logistic = {"loc": 1.0, "scale": 2.0, "range": own.range}
     proposal = {"paper": Logistic(**logistic, stratified=False), "stratified": Logistic(**logistic)}.get(name, own)
-    found = run(many, samples, proposal, noise="balanced" if name == "balanced" else "plain")
+    found = estimates(denoiser, many, samples, 1, proposal, noise="balanced" if name == "balanced" else "plain")
     return torch.stack([e.nats for e in found]), samples
 
 

@@ -16,8 +16,8 @@ from selenium.webdriver.common.by import By
 from torch.nn.functional import interpolate
 
 import infodecomp as idc
+from infodecomp.captions import units
 from infodecomp.scenes.grammar import FUNCTION
-from infodecomp.words import units
 
 AXE = Path(axe_core_python.__file__).parent / "axe.min.js"
 CAPTION = 'a red owl above <b onclick="boom()">one</b> red קקדו 🦜'

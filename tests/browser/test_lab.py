@@ -19,11 +19,11 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 import infodecomp as idc
+from infodecomp.captions import units, without
 from infodecomp.plot import POSITIVE, SIGNED
 from infodecomp.scenes import grammar, meaning
 from infodecomp.widget.lab import link, read, stops, world
 from infodecomp.widget.page import source
-from infodecomp.words import units, without
 
 AXE = Path(axe_core_python.__file__).parent / "axe.min.js"
 PAGE = '<!doctype html><html lang="en"><meta charset="utf-8"><title>t</title><main><h1>t</h1>{}</main>'

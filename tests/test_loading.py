@@ -25,10 +25,11 @@ from skimage import data
 from transformers import CLIPTextConfig, CLIPTextModel
 
 import infodecomp as idc
-from infodecomp import network, pipeline
 from infodecomp.datasets import coco
 from infodecomp.experiments import intervention, localization
-from infodecomp.pipeline import examine
+from infodecomp.loading import load
+from infodecomp.models import network
+from infodecomp.models.examine import examine
 from infodecomp.scenes.parts import make_tokenizer
 
 SD_SCHEDULE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
@@ -482,7 +483,7 @@ def test_an_untrained_network_is_refused(tmp_path):
     path = saved(DDPMPipeline(unet2d(), DDPMScheduler()), tmp_path)
     with pytest.raises(ValueError, match="error of ε at .*(read as|told|best linear guess)"):
         idc.load(path)
-    assert pipeline.load(path, check=False).shape == (3, 16, 16)
+    assert load(path, check=False).shape == (3, 16, 16)
 
 
 def test_a_network_trained_for_some_seconds_passes(tmp_path):

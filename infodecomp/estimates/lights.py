@@ -6,27 +6,41 @@ little: both have limited power, and errors of the two denoisers can cancel.
 
 import torch
 
-from .comparison import compare
-from .denoiser import condition_length, take
-from .estimate import _check_proposal, pointwise_information
-from .integrate import Piecewise
+from ..denoiser import Condition, Denoiser, condition_length, take
+from ..integrate import Piecewise, Proposal
+from .alternatives import Alternatives
+from .estimate import Estimate
+from .information import compare, pointwise_information
+from .sampling import Sampling
 
 
-def matched_gap(denoiser, x, y, given=None, **options):
+def matched_gap(
+    denoiser: Denoiser, x: torch.Tensor, y: Condition, given: Condition | Alternatives = None, **options
+) -> Estimate:
     """i^s(x; y | given) − i^o(x; y | given) = ∫E[r_y·(r_given − r_y)]dα, r = ε − ε̂, for pairs that belong together.
 
     Its mean is zero if the denoiser given y is optimal: r_y is then uncorrelated with any function of x_α and y. Errors
     of different log-SNRs can cancel: its profile shows them apart, a proposal of shorter range sums fewer. Arguments
     and Raises as for infodecomp.pointwise_information (not kind); returns an Estimate, whose map says where.
     """
-    if hasattr(given, "against"):  # Alternatives: both kinds along the same paths
+    if isinstance(given, Alternatives):  # both kinds along the same paths
         kinds = (pointwise_information(denoiser, x, y, given, kind=k, **options) for k in ("standard", "orthogonal"))
         return next(kinds) - next(kinds)
     both = compare(denoiser, x, [y, given], **options)
     return both.information(0, 1, "standard") - both.information(0, 1, "orthogonal")
 
 
-def shuffled_gap(denoiser, x, y, given=None, *, cap=None, seed=0, proposal=None, **options):
+def shuffled_gap(
+    denoiser: Denoiser,
+    x: torch.Tensor,
+    y: Condition,
+    given: Condition = None,
+    *,
+    cap: float | None = None,
+    seed: int = 0,
+    proposal: Proposal | None = None,
+    **options,
+) -> Estimate:
     """i^s + i^o = ∫E[r_given·(r_given − r_y')]dα, for x with the y' of another x, up to the log-SNR `cap`.
 
     Images are paired at random, and of each pair the x of one meets the y of the other: B // 2 independent rows.
@@ -36,7 +50,10 @@ def shuffled_gap(denoiser, x, y, given=None, *, cap=None, seed=0, proposal=None,
     """
     if condition_length(y) != len(x) or len(x) < 2:
         raise ValueError(f"y must have one row for each of at least two images, got {condition_length(y)} for {len(x)}")
-    proposal = _check_proposal(proposal, denoiser)
+    sampling = Sampling(proposal=proposal)
+    if sampling.fitted:
+        raise ValueError("proposal must be None or a Proposal, its range is cut at cap, got 'fit'")
+    proposal = sampling.proposal_for(denoiser)
     edges = proposal.ppf(torch.linspace(0, 1, 129, dtype=torch.float64))
     cap = edges[64] if cap is None else torch.as_tensor(float(cap), dtype=torch.float64)
     edges = torch.cat([edges[edges < cap - 1e-6], cap[None]])

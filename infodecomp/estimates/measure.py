@@ -10,20 +10,20 @@ For a density σ²(ε² − 1), whose mean is zero, is subtracted as well: r_c²
 
 import hashlib
 from contextlib import suppress
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import torch
 from torch.nn.functional import mse_loss
 
-from .channel import add_noise, per_row
-from .denoiser import check_finite, condition_length, distinct, encoder, narrow, send, take
-from .integrate import pair_variance
+from ..channel import add_noise, per_row
+from ..denoiser import check_finite, condition_length, distinct, encoder, narrow, send, take
+from ..integrate import pair_variance
+from .sampling import GROUP
 
 BLOCK = 2**18  # numbers of noise drawn at a time for one image; another value is another noise for every seed
 ROWS = 2**18, 2**20  # numbers in a call of the denoiser when batch_size is None: on a CPU, whose cache is small; else
-GROUP = {"plain": 1, "balanced": 5}  # neighbouring bins whose noises sum to zero
 FULL = "out of memory", "can't allocate memory", "ALLOC_FAILED"  # what devices say
 FITS = WeakKeyDictionary()  # numbers in a call that a denoiser had memory for, after it had run out of it
 DRAWS, PILOT, TRIAL = 0, 1, 2  # streams of random numbers: the estimate's, the pilot's of "fit", that of tolerance
@@ -36,6 +36,11 @@ class Quantity(NamedTuple):
     y: int
     given: int | None = None
 
+    @property
+    def last(self):
+        """The later of its two conditions."""
+        return max(self.y, self.given or 0)
+
     def integrand(self, gaps):
         """(N, *map) from Gaps, channels of an image summed."""
         if self.kind == "orthogonal":
@@ -46,28 +51,34 @@ class Quantity(NamedTuple):
 
 
 class Gaps:
-    """Squares in float64 of noise (N, *shape) less eps_hat, of the same at log-SNRs (N,); told: {condition: eps_hat}.
+    """Squares in float64 of noise (N, *shape), at log-SNRs (N,), less what denoisers say of it.
 
-    Channels of an image are summed: (N, *map).
+    eps_hats: {number of a condition: eps_hat}. Channels of an image are summed: (N, *map).
     """
 
-    def __init__(self, noise, alpha):
-        self.noise, self.alpha, self.told, self._own = noise.double(), alpha, {}, {}
+    def __init__(self, noise, alpha, eps_hats=None):
+        self.noise, self.alpha, self.eps_hats, self._own = noise.double(), alpha, eps_hats or {}, {}
+
+    def free(self, conditions):
+        """Forget what was said given these."""
+        for k in conditions:
+            self.eps_hats.pop(k, None)
+            self._own.pop(k, None)
 
     @staticmethod
-    def _squared(one, other):
-        values = mse_loss(one, other, reduction="none")
+    def _squared(first, second):
+        values = mse_loss(first, second, reduction="none")
         return values.sum(1) if values.ndim == 4 else values
 
     def own(self, k):
         """(ε − ε̂_k)²"""
         if k not in self._own:
-            self._own[k] = self._squared(self.told[k], self.noise)
+            self._own[k] = self._squared(self.eps_hats[k], self.noise)
         return self._own[k]
 
-    def between(self, one, other):
-        """(ε̂_one − ε̂_other)²"""
-        return self._squared(self.told[one], self.told[other])
+    def between(self, j, k):
+        """(ε̂_j − ε̂_k)²"""
+        return self._squared(self.eps_hats[j], self.eps_hats[k])
 
     @cached_property
     def mean(self):
@@ -130,8 +141,8 @@ def draw_logsnr(proposal, seed, stream, items, bins):
 class Evaluations:
     """The denoiser in calls of at most `rows` rows, halved when memory runs out: for good, if the caller left it to us.
 
-    The first call is checked at once, all are by their integrands: a check waits for the device. Raises ValueError for
-    another shape, NaN or infinity.
+    Only the first output is checked for NaN here, since a check synchronises the GPU; later ones are caught in the
+    integrands. Raises ValueError for another shape, NaN or infinity.
     """
 
     def __init__(self, denoiser, x, batch_size=None):
@@ -184,50 +195,63 @@ def blocks(count, samples, rows, unit=2):
             yield slice(first, min(first + images, count)), slice(start, min(start + span, samples))
 
 
-@torch.no_grad()
-def measure(denoiser, x, conditions, quantities, samples, seed, stream, proposal, batch_size, items=None, group=1):
-    """K conditions on `samples` draws of (α, ε) per image: log-SNRs and weights (B, samples), Sums per quantity.
+class Noise:
+    """The noise of images (a slice) and draws (a slice), image by image, from counters; the last chunk is remembered.
 
-    items: what the noise of each image is keyed by, 0, 1, … by default. group: neighbouring bins with balanced noise.
+    Each image has `samples` draws in chunks; the same for every dtype of x.
     """
-    items, bins, shape, unit = items or range(len(x)), samples // 2, x.shape[1:], 2 * group
-    chunk = unit * max(1, min(-(-samples // unit), BLOCK // (unit * x[0].numel())))  # noise drawn at a time
-    conditions, places = distinct(denoiser, conditions, x.device)
-    quantities = [q._replace(y=places[q.y], given=None if q.given is None else places[q.given]) for q in quantities]
-    asked = [
-        (q, max(q.y, q.given or 0), Sums(x, samples, group)) for q in quantities
-    ]  # with the last condition of each
-    needed = [max((last for q, last, _ in asked if k in q[1:]), default=k) for k in range(len(conditions))]
-    encode, evaluate = encoder(denoiser), Evaluations(denoiser, x, batch_size)
 
-    @lru_cache(maxsize=1)
-    def drawn(i, c):
-        count, counter = min(chunk, samples - c * chunk), generator(seed, stream, items[i], c)
-        noise = torch.randn(count, *shape, dtype=torch.float32, generator=counter)  # the same for every dtype of x
-        return balance(noise, group)
+    def __init__(self, x, sampling, stream, group):
+        self.x, self.seed, self.stream, self.group = x, sampling.seed, stream, group
+        self.samples, self.items = sampling.samples, sampling.items or range(len(x))
+        self.unit = unit = 2 * group
+        self.chunk = unit * max(1, min(-(-self.samples // unit), BLOCK // (unit * x[0].numel())))
+        self._last = None, None
 
-    def noise_of(images, draws):
+    def __call__(self, images, draws):
+        """(b·n, *shape) of the slices images (b) and draws (n), on the device and in the dtype of x."""
+        parts, chunk = [], self.chunk
         for i in range(images.start, images.stop):
             for c in range(draws.start // chunk, -(-draws.stop // chunk)):
-                yield drawn(i, c)[max(draws.start - c * chunk, 0) : draws.stop - c * chunk]
+                parts.append(self._drawn(i, c)[max(draws.start - c * chunk, 0) : draws.stop - c * chunk])
+        return send(torch.cat(parts), self.x.device).to(self.x.dtype)
 
-    logsnr, weight = (t.to(x.device) for t in draw_logsnr(proposal, seed, stream, items, bins))
-    for images, draws in blocks(len(x), samples, evaluate.rows, unit):
-        noise = send(torch.cat([*noise_of(images, draws)]), x.device).to(x.dtype)
-        alpha = logsnr[images, draws].flatten()
+    def _drawn(self, i, c):
+        if self._last[0] != (i, c):
+            count = min(self.chunk, self.samples - c * self.chunk)
+            counter = generator(self.seed, self.stream, self.items[i], c)
+            noise = torch.randn(count, *self.x.shape[1:], dtype=torch.float32, generator=counter)
+            self._last = (i, c), balance(noise, self.group)
+        return self._last[1]
+
+
+@torch.no_grad()
+def measure(x, pairs, quantities, sampling, proposal, stream):
+    """K (denoiser, condition) pairs on shared draws of (α, ε): log-SNRs, weights (B, samples), and Sums per quantity.
+
+    The proposal is given, since sampling may leave it open; a pilot of "fit" has plain noise.
+    """
+    samples, group = sampling.samples, 1 if stream == PILOT else GROUP[sampling.noise]
+    pairs, places = distinct(pairs, x.device)
+    quantities = [q._replace(y=places[q.y], given=None if q.given is None else places[q.given]) for q in quantities]
+    last_use = [max([k, *(q.last for q in quantities if k in (q.y, q.given))]) for k in range(len(pairs))]
+    noise_of, sums = Noise(x, sampling, stream, group), [Sums(x, samples, group) for _ in quantities]
+    evaluations = {id(d): Evaluations(d, x, sampling.batch_size) for d, _ in pairs}
+    drawn = draw_logsnr(proposal, sampling.seed, stream, noise_of.items, samples // 2)
+    logsnr, weight = (t.to(x.device) for t in drawn)
+    fewest = min(e.rows for e in evaluations.values())
+    for images, draws in blocks(len(x), samples, fewest, noise_of.unit):
+        noise, alpha = noise_of(images, draws), logsnr[images, draws].flatten()
         rows = torch.arange(images.stop - images.start).repeat_interleave(draws.stop - draws.start)
         z = add_noise(x[images].repeat_interleave(draws.stop - draws.start, 0), alpha, noise)
         gaps = Gaps(noise, alpha)
-        for k, condition in enumerate(conditions):
+        for k, (denoiser, condition) in enumerate(pairs):
             if condition_length(condition) not in (None, 1):
-                condition = encode(narrow(condition, images))
-            gaps.told[k] = evaluate(z, alpha.to(x.dtype), condition, rows).double()
-            for quantity, last, into in asked:
-                if last == k:
+                condition = encoder(denoiser)(narrow(condition, images))
+            gaps.eps_hats[k] = evaluations[id(denoiser)](z, alpha.to(x.dtype), condition, rows).double()
+            for quantity, into in zip(quantities, sums, strict=True):
+                if quantity.last == k:
                     into.add(images, draws, quantity.integrand(gaps), weight[images, draws])
-            for done in [j for j in gaps.told if needed[j] <= k]:
-                del gaps.told[done]
-                gaps._own.pop(done, None)
-    sums = [into for *_, into in asked]
+            gaps.free(j for j in range(k + 1) if last_use[j] == k)
     check_finite(*(s.integrand for s in sums))
     return logsnr, weight, sums

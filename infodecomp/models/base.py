@@ -2,10 +2,10 @@
 
 import torch
 
-from .denoiser import condition_length
-from .flow import from_noise, to_noise
-from .measure import generator
-from .words import token_indices, units
+from ..captions import token_indices, units
+from ..denoiser import condition_length
+from ..estimates.measure import generator
+from ..flow import from_noise, to_noise
 
 NOISE = 3  # stream of random numbers: the starting noise of `generate`
 

@@ -5,8 +5,8 @@ import math
 import torch
 from torch.nn.functional import pad
 
-from .channel import logsnr_to_timestep
-from .denoiser import from_eps, from_v, from_x0
+from ..channel import logsnr_to_timestep
+from ..denoiser import from_eps, from_v, from_x0
 
 PREDICTIONS = {"epsilon": from_eps, "sample": from_x0, "v_prediction": from_v}
 SIZES = 4  # numbers of rows for which a network is compiled

@@ -1,14 +1,14 @@
 """A diffusers pipeline as a denoiser: Stable Diffusion 1.x and 2.x, and models of pictures with classes or without."""
 
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import torch
 
-from .channel import alpha_bar_to_logsnr
-from .denoiser import send
-from .integrate import Logistic
-from .model import Model
+from ..channel import alpha_bar_to_logsnr
+from ..denoiser import send
+from ..integrate import Logistic
+from .base import Model
 from .network import PREDICTIONS, Network
 
 NETWORKS = ("UNet2DConditionModel", "UNet2DModel", "DiTTransformer2DModel")
@@ -65,7 +65,7 @@ class DiffusersModel(Network, Model):
         self._pictures = VaeImageProcessor(factor, do_convert_rgb=not self._grey, do_convert_grayscale=self._grey)
         self._set_schedule()
         self._set_conditions(config)
-        self._embed = lru_cache(maxsize=512)(self._embed)
+        self._embed = lru_cache(maxsize=512)(partial(_embed, self.tokenizer, self._text))  # holds no model
 
     def _set_schedule(self):
         self.prediction = self.scheduler.config.get("prediction_type", "epsilon")
@@ -81,7 +81,6 @@ class DiffusersModel(Network, Model):
         self.proposal, (low, high) = None, self.logsnr_range
         if self._text is not None and low < 1 < high:  # the paper's
             self.proposal = Logistic(1.0, 2.0, 3.0, range=(max(low, -5.0), min(high, 7.0)))
-        self._predict = PREDICTIONS[self.prediction](self._network)
 
     def _set_conditions(self, config):
         channels, embedded = config.in_channels, config.get("class_embed_type")
@@ -167,23 +166,6 @@ class DiffusersModel(Network, Model):
             raise ValueError(f"condition must be None, the model takes none, got {captions!r:.60}")
         return None
 
-    @torch.no_grad()
-    def _embed(self, text, truncate):
-        if not isinstance(text, str):
-            raise ValueError(f"captions must be str, got {text!r:.60}")
-        longest = min(self.tokenizer.model_max_length, self._text.config.max_position_embeddings)
-        count = len(self.tokenizer(text, verbose=False)["input_ids"])
-        if count > longest and not truncate:
-            raise ValueError(
-                f"caption has {count} tokens, start and end included, {longest} are accepted"
-                f" (or truncate=True): {text!r:.200}"
-            )
-        options = {"padding": "max_length", "max_length": longest, "truncation": True, "return_tensors": "pt"}
-        coded = self.tokenizer(text, **options)
-        masked = self._text.config.to_dict().get("use_attention_mask")
-        ids, mask = (send(coded[name], self.device) for name in ("input_ids", "attention_mask"))
-        return self._text(input_ids=ids, attention_mask=mask if masked else None)[0][0]
-
     def _class(self, label):
         found = self.labels.get(label) if isinstance(label, str) and label else label
         found = self.null if label in (None, "") else found
@@ -215,7 +197,7 @@ class DiffusersModel(Network, Model):
     @torch.no_grad()
     def __call__(self, z, logsnr, condition=None):
         """eps_hat like z (N, *shape); see infodecomp.denoiser."""
-        return self._predict(z, logsnr, condition)
+        return PREDICTIONS[self.prediction](self._network)(z, logsnr, condition)
 
 
 def _kind(part):
@@ -224,3 +206,21 @@ def _kind(part):
         if base.__module__.split(".")[0] in ("diffusers", "transformers"):
             return base.__name__
     return type(part).__name__
+
+
+@torch.no_grad()
+def _embed(tokenizer, encoder, text, truncate):
+    if not isinstance(text, str):
+        raise ValueError(f"captions must be str, got {text!r:.60}")
+    longest = min(tokenizer.model_max_length, encoder.config.max_position_embeddings)
+    count = len(tokenizer(text, verbose=False)["input_ids"])
+    if count > longest and not truncate:
+        raise ValueError(
+            f"caption has {count} tokens, start and end included, {longest} are accepted"
+            f" (or truncate=True): {text!r:.200}"
+        )
+    options = {"padding": "max_length", "max_length": longest, "truncation": True, "return_tensors": "pt"}
+    coded = tokenizer(text, **options)
+    masked = encoder.config.to_dict().get("use_attention_mask")
+    ids, mask = (send(coded[name], encoder.device) for name in ("input_ids", "attention_mask"))
+    return encoder(input_ids=ids, attention_mask=mask if masked else None)[0][0]

@@ -1,4 +1,4 @@
-"""Who ranks captions by what: `python -m infodecomp.scenes.ranking OUT.json --network NAME=FOLDER …` makes the record.
+"""Who ranks captions by what: `python -m infodecomp.experiments.ranking OUT.json --network NAME=FOLDER …` tells.
 
 For COUNT pictures with two colours, the true caption against others of twelve KINDS, by every score there is; for FEW
 by other networks, and by scenes-net with another item's picture. What OUT.json holds is not measured again.
@@ -17,65 +17,26 @@ from pathlib import Path
 import torch
 
 from ..attention import attention_maps, matching_score
-from ..comparison import compare
-from ..experiments.baselines import scenes_clip, scenes_text
-from ..experiments.relation import SCORES, credit, uniform_weight
+from ..estimates.information import compare
+from ..estimates.measure import DRAWS, Quantity, measure
+from ..estimates.sampling import Sampling
 from ..integrate import Piecewise
-from ..measure import DRAWS, Quantity, measure
-from ..pipeline import load
-from .grammar import CLASS, COLOURS, patterns, sample
-from .meaning import log_prob, possible
-from .model import proposal
-from .report import mean
-from .sprites import render
-from .train import BANDS, swaps
+from ..loading import load
+from ..scenes.edits import OPPOSITE, mixed, places, shuffles, states, swaps, turned
+from ..scenes.excess import BANDS
+from ..scenes.grammar import CLASS, COLOURS, patterns, sample
+from ..scenes.meaning import log_prob, possible
+from ..scenes.model import proposal
+from ..scenes.report import mean
+from ..scenes.sprites import render
+from .baselines import scenes_clip, scenes_text
+from .relation import SCORES, credit, uniform_weight
 
 SEED, SAMPLES, COUNT, FEW = 14, 32, 160, 64
 ORDERS = ("nouns and adjectives", "all but nouns and adjectives", "within trigrams", "trigrams")  # ARO's shuffles
 KINDS = ("relation", "colours", "nouns", "states", "replaced", "other", "turned", *ORDERS, "other, mixed")
-OPPOSITE = {"left": "right", "right": "left", "above": "below", "below": "above"}
 EDGES = torch.linspace(BANDS[0], BANDS[-1], 57, dtype=torch.float64)
 PROPOSAL = Piecewise(EDGES, proposal(EDGES).masses + 1 / 56)  # half of the draws everywhere, half where texts tell most
-
-
-def places(words, *names):
-    return [i for i, word in enumerate(words) if CLASS[word] in names]
-
-
-def states(caption):
-    """The states exchanged, where the nouns cannot have them ("the anchored red cat"), else None."""
-    words, at = caption.split(), places(caption.split(), "colour")
-    theirs = {c: [w for w in words[o - 1 : o] if CLASS[w] == "state"] for c, o in zip(at, at[::-1], strict=True)}
-    changed = " ".join(w for k, v in enumerate(words) if CLASS[v] != "state" for w in [*theirs.get(k, []), v])
-    return None if changed == caption or possible(changed) else changed
-
-
-def turned(caption):
-    """The same told from the other object: what fits, and reads like a caption."""
-    words, (first, last) = caption.split(), places(caption.split(), "noun")
-    start = max(k for k in places(words, "the") if k < last)
-    middle = [OPPOSITE.get(w, w) for w in words[first + 1 : start]]
-    return " ".join([*words[start : last + 1], *middle, *words[: first + 1], *words[last + 1 :]])
-
-
-def mixed(words, groups, generator):
-    """The words with each group of positions shuffled, in another order wherever there is one."""
-    for _ in range(64):
-        origin = {k: o for group in groups for k, o in zip(group, generator.sample(group, len(group)), strict=True)}
-        found = [words[origin.get(k, k)] for k in range(len(words))]
-        if found != words:
-            return found
-    return words
-
-
-def shuffles(words, generator):
-    """ARO's four perturbations, lists of words, with colours and states for adjectives."""
-    told = places(words, "noun"), places(words, "colour", "state")
-    rest = [k for k in range(len(words)) if k not in [*told[0], *told[1]]]
-    trigrams = [list(range(k, min(k + 3, len(words)))) for k in range(0, len(words), 3)]
-    order = mixed(list(range(len(trigrams))), [list(range(len(trigrams)))], generator)
-    inside = [mixed(words, groups, generator) for groups in (told, [rest], trigrams)]
-    return [*inside, [words[k] for i in order for k in trigrams[i]]]
 
 
 def items(count, seed=SEED):
@@ -105,7 +66,8 @@ def profiles(model, x, columns, samples=SAMPLES, seed=SEED):
     """Log-SNRs and weights (B, samples), and integrands (K, B, samples) of iᵒ and iˢ of K lists of captions."""
     conditions = [model.condition(texts) for texts in (None, *columns)]
     asked = [Quantity(kind, k, 0) for kind in ("orthogonal", "standard") for k in range(1, len(conditions))]
-    logsnr, weight, sums = measure(model, x, conditions, asked, samples, seed, DRAWS, PROPOSAL, None)
+    pairs, sampling = [(model, condition) for condition in conditions], Sampling(samples, seed)
+    logsnr, weight, sums = measure(x, pairs, asked, sampling, PROPOSAL, DRAWS)
     both = torch.stack([s.integrand for s in sums]).unflatten(0, (2, -1))
     return logsnr, weight, dict(zip(("orthogonal", "standard"), both, strict=True))
 

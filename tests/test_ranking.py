@@ -8,8 +8,9 @@ import torch
 
 import infodecomp as idc
 from infodecomp import scenes as sc
+from infodecomp.experiments import ranking
 from infodecomp.experiments.relation import caption_scores
-from infodecomp.scenes import ranking
+from infodecomp.scenes import edits
 from infodecomp.scenes.net import NETWORK
 
 RECORD = json.loads((Path(ranking.__file__).parent / "records" / "ranking.json").read_text())
@@ -34,7 +35,7 @@ def test_what_the_kinds_are():
 def test_shuffles_keep_what_they_say():
     words = "the sitting purple owl far left of the two red fish by night under the moon".split()
     told = {k for k, w in enumerate(words) if w in "sitting purple owl two red fish".split()}
-    nouns, rest, inside, trigrams = ranking.shuffles(words, random.Random(3))
+    nouns, rest, inside, trigrams = edits.shuffles(words, random.Random(3))
     assert {k for k in range(16) if nouns[k] != words[k]} <= told
     assert {k for k in range(16) if rest[k] != words[k]} & told == set()
     assert [sorted(inside[k : k + 3]) for k in range(0, 16, 3)] == [sorted(words[k : k + 3]) for k in range(0, 16, 3)]
@@ -48,14 +49,14 @@ def test_shuffles_keep_what_they_say():
 
 
 def test_states_and_turned():
-    states = ranking.states
+    states = edits.states
     assert states("the anchored red boat left of the blue cat") == "the red boat left of the anchored blue cat"
     assert states("the two red fish above the flying blue owl") == "the flying red fish above the two blue owl"
     assert states("the sitting red cat above the blue dog") is None  # dogs sit
     assert states("the red cat above the blue dog") is None
     said = "the anchored red boat far left of the blue cat by day"
-    assert ranking.turned(said) == "the blue cat far right of the anchored red boat by day"
-    assert ranking.turned(ranking.turned(said)) == said
+    assert edits.turned(said) == "the blue cat far right of the anchored red boat by day"
+    assert edits.turned(edits.turned(said)) == said
 
 
 # ------------------------------------------------------------------------------------------------------------- scores

@@ -5,19 +5,14 @@ import re
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from .channel import add_noise
-from .diffusers_model import DiffusersModel, refuse
-from .network import PREDICTIONS, Network
+from .models.diffusers import DiffusersModel, refuse
+from .models.examine import examine
+from .models.network import Network
 from .scenes.model import ExactScenes
 from .scenes.net import NETWORK, NetworkScenes
 
-NUMBERS = 2**14  # of noise per level in the experiment of `check`
-CLEAR = 0.96  # share of an error below which another one beats it clearly
-OWN = "its own timesteps"
-SHIFTS = (-3.0, -1.0, 1.0, 3.0)  # nats by which the network is told another log-SNR
 ACCEPTED = "'scenes', 'scenes-net', a folder, a hub id 'owner/name', a diffusers pipeline or a denoiser"
 
 
@@ -115,81 +110,3 @@ def _no_bars():
             library.enable_progress_bar()
         for handler in handlers:
             handler.removeFilter(quiet)
-
-
-@torch.no_grad()
-def examine(model, images=None):
-    """A denoising experiment: does the network predict what its scheduler declares, at the log-SNRs it declares?
-
-    images: None for two of scikit-image's photographs (one, if it has many numbers). Noise is added at three log-SNRs,
-    and the network's output is read as ε, as v and as x, told the log-SNR that the scheduler's timesteps mean, one that
-    is 1 or 3 nats off, or the mirrored timestep. Returns {(prediction type, what it was told): mean squared errors of
-    ε at the three}. Compared are geometric means, so that the three count alike. Raises ValueError unless the declared
-    reading has the least error of the three types, does better than the best linear function of the noisy picture
-    (found in hindsight), and is not beaten clearly, by 4 %, when the network is told something else.
-    """
-    if images is None:
-        from PIL import Image
-        from skimage import data
-
-        names = ("astronaut",) if np.prod(model.shape) >= NUMBERS else ("astronaut", "chelsea")
-        images = [Image.fromarray(getattr(data, name)()) for name in names]
-    x = model.encode(images)
-    x = x.repeat(max(1, -(-NUMBERS // x.numel())), 1, 1, 1)
-    told = model.condition([0] if model.classes is not None and model.null is None else None)
-    draw = torch.Generator().manual_seed(0)
-    levels, found, linear = _levels(x, *model.logsnr_range), {}, []
-    for level in levels:
-        noise = torch.randn(x.shape, generator=draw).to(x)
-        z = add_noise(x, level, noise)
-        linear.append(_unexplained(noise, z))
-        for other, logsnr in _told(model, level).items():
-            out = [model.output(rows, rows.new_full((len(rows),), logsnr), told) for rows in z.split(64)]
-            for kind, adapter in PREDICTIONS.items():
-                eps_hat = adapter(lambda *_, out=out: torch.cat(out))(z, level)
-                found.setdefault((kind, other), []).append((eps_hat - noise).double().square().mean().item())
-    _judge(model.prediction, found, linear, levels)
-    return found
-
-
-def _levels(x, low, high):
-    """Three log-SNRs around the one at which the picture is as strong as the noise, as far as the model knows them."""
-    middle = -torch.log(x.double().var()).item()
-    near = max(low, middle - 4), min(high, middle + 4)
-    low, high = near if near[1] - near[0] > 3 else (low, high)
-    return [low + share * (high - low) for share in (1 / 6, 1 / 2, 5 / 6)]
-
-
-def _told(model, level):
-    """{description: log-SNR the network is told} for one true level, the declared one first."""
-    (low, high), last = model.logsnr_range, len(model.schedule) - 1
-    mirrored = np.interp(last - model.timesteps(torch.tensor([level])).item(), range(last + 1), model.schedule)
-    told = {OWN: level} | {f"log-SNRs {s:+g}": level + s for s in SHIFTS} | {"timesteps mirrored": mirrored}
-    return {name: min(max(logsnr, low), high) for name, logsnr in told.items()}
-
-
-def _unexplained(noise, z):
-    """Mean squared error of the best a·z + b as a guess of the noise, found in hindsight."""
-    noise, z = noise.double().flatten(), z.double().flatten()
-    noise, z = noise - noise.mean(), z - z.mean()
-    return (noise.square().mean() - (noise * z).mean() ** 2 / z.square().mean()).item()
-
-
-def _judge(declared, found, linear, levels):
-    mean = {reading: np.exp(np.mean(np.log(errors))) for reading, errors in found.items()}
-    own, linear = mean[declared, OWN], np.exp(np.mean(np.log(linear)))
-    best = min(PREDICTIONS, key=lambda kind: mean[kind, OWN])
-    told = min((other for _, other in found), key=lambda other: mean[declared, other])
-    if best != declared:
-        better = f"read as {best!r} {mean[best, OWN]:.3f}"
-    elif mean[declared, told] < CLEAR * own:
-        better = f"told {told} {mean[declared, told]:.3f}"
-    elif not own < linear:
-        better = f"that of the best linear guess {linear:.3f}"
-    else:
-        return
-    raise ValueError(
-        f"the scheduler declares prediction_type {declared!r} and its log-SNRs; read so, the network's mean squared"
-        f" error of ε at log-SNR {', '.join(f'{level:.1f}' for level in levels)} is {own:.3f}, {better}"
-        " (check=False loads it all the same)"
-    )

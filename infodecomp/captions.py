@@ -1,0 +1,84 @@
+"""Captions as strings: their words, and a caption without one or with another. It knows nothing of models."""
+
+import re
+from collections.abc import Sequence
+
+PAIRS = "()", "[]", "{}", "“”", "‘’", "«»", '""', "''"
+
+
+def core(word: str) -> str:
+    """A word without the punctuation around it: apple of "apple,"; what is nothing but punctuation stays."""
+    found = re.search(r"\w(?:.*\w)?", word, re.DOTALL)
+    return found[0] if found else word
+
+
+def units(caption: str, phrases: Sequence[str] = ()) -> list[tuple[int, int, str]]:
+    """[(first, last + 1, text)] of a caption's words, a phrase ("left of") counting as one, punctuation as it is."""
+    words, found, i = caption.split(), [], 0
+    while i < len(words):
+        fitting = (len(p.split()) for p in phrases if core(" ".join(words[i:][: len(p.split())])) == p)
+        length = max(fitting, default=1)
+        found.append((i, i + length, " ".join(words[i : i + length])))
+        i += length
+    return found
+
+
+def replace(caption: str, start: int, stop: int, text: str) -> str:
+    """The caption with text in the place of the words start … stop − 1 of caption.split(), punctuation around it kept.
+
+    replace("the (red) cat", 1, 2, "blue") is "the (blue) cat". An empty text leaves nothing, as `without`. Single
+    spaces remain. Raises ValueError for positions that are not in the caption.
+    """
+    left, before, after, right = _around(caption, start, stop)
+    if text:
+        return " ".join([*left, before + text + after, *right])
+    while before and after and before[-1] + after[0] in PAIRS:
+        before, after = before[:-1], after[1:]
+    if before and right:
+        right[0] = before + right[0]
+    if after and left:
+        if left[-1][-1] in ",;:":
+            left[-1] = left[-1].rstrip(",;:") + after
+        elif left[-1][-1] not in ".!?" or after[0] not in ",;:.!?":
+            left[-1] += after
+    return " ".join(left + right)
+
+
+def without(caption: str, start: int, stop: int, placeholder: str | None = None) -> str:
+    """The caption less the words start … stop − 1 of caption.split(), or with a placeholder ("_") in their place.
+
+    Punctuation around the words goes to their neighbour, of two marks the stronger stays; a pair around them goes too:
+    without("the cat, red.", 2, 3) is "the cat."; without("the (red) cat", 1, 2) is "the cat". Raises ValueError as
+    `replace`.
+    """
+    return replace(caption, start, stop, placeholder or "")
+
+
+def _around(caption, start, stop):
+    """What stands around the words start … stop − 1: words before, punctuation before and after, words after."""
+    split = caption.split()
+    whole = all(isinstance(place, int) and not isinstance(place, bool) for place in (start, stop))
+    if not (whole and 0 <= start < stop <= len(split)):
+        raise ValueError(f"start and stop must be positions of {caption!r:.200}, got {start!r:.60} and {stop!r:.60}")
+    span = " ".join(split[start:stop])
+    before, after = ("".join(marks.split()) for marks in span.split(core(span), 1))
+    return split[:start], before, after, split[stop:]
+
+
+def token_indices(tokenizer, caption: str, start: int, stop: int) -> list[int]:
+    """Where the words start … stop − 1 of caption.split() stand in a (fast) tokenizer's sequence, sub-words and all.
+
+    Special tokens count, tokens of the punctuation around the words do not. Tokens beyond the tokenizer's length are
+    cut off; ValueError if none remains.
+    """
+    places = [match.span() for match in re.finditer(r"\S+", caption)]
+    first, last = places[start][0], places[stop - 1][1]
+    inner = core(caption[first:last])
+    first += caption[first:last].index(inner)
+    last = first + len(inner)
+    spans = tokenizer(caption, return_offsets_mapping=True, verbose=False)["offset_mapping"]  # (0, 0) of special tokens
+    spans = spans[: tokenizer.model_max_length - 1]  # the end token has the last place
+    found = [i for i, (a, b) in enumerate(spans) if a < last and b > first]
+    if not found:
+        raise ValueError(f"the encoder must see the word {inner!r}, its tokens are cut off from {caption!r:.200}")
+    return found

@@ -1,0 +1,196 @@
+"""Equations 2–6 of Kong et al. (ICLR 2024) as functions: densities, information, comparisons, Bayes' rule; in nats."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from ..denoiser import Condition, Denoiser
+from ..integrate import Proposal
+from .alternatives import Alternatives, along_paths
+from .estimate import Estimate, run
+from .measure import Quantity
+from .sampling import Sampling, check_kind, check_x
+
+
+def nll(
+    denoiser: Denoiser,
+    x: torch.Tensor,
+    condition: Condition = None,
+    *,
+    noise: str = "plain",
+    samples: int = 100,
+    seed: int = 0,
+    proposal: Proposal | str | None = None,
+    batch_size: int | None = None,
+    tolerance: float | None = None,
+    max_samples: int | None = None,
+) -> Estimate:
+    """−log p(x | condition) in nats for each row of x (Eq. 2, 3); −log of the mass if the denoiser is `discrete`.
+
+    denoiser: callable (z, logsnr, condition) -> eps_hat. x (B, *shape) floating point. condition: None or a str, the
+    same for every row, or a list, tensor or tuple of tensors with B rows or 1. samples: draws of (log-SNR, noise)
+    per image, even; the same seed gives the same numbers whatever the batch_size (rows per call; None: so many that
+    2¹⁸ numbers on a CPU, 2²⁰ elsewhere go into a call; where it runs out of memory they are halved).
+    proposal: where log-SNRs are drawn (infodecomp.integrate); None: the denoiser's; "fit": from a pilot run.
+    noise: "plain", or "balanced": the noises of five neighbouring bins sum to zero, so that what is linear in them
+    cancels. Same mean and no more evaluations; the standard error then has a fifth of the degrees of freedom.
+    tolerance: a standard error to aim at, in nats, for the worst image: a pilot of `samples` draws fixes the number of
+    fresh draws, at most max_samples (with a warning where that is too few).
+    Returns an Estimate. Raises ValueError for arguments that are none of these, and for a denoiser that returns another
+    shape, NaN or infinity.
+    """
+    sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples)
+    return run(x, {"condition": (denoiser, condition)}, [Quantity("nll", 0)], sampling)[0]
+
+
+def pointwise_information(
+    denoiser: Denoiser,
+    x: torch.Tensor,
+    y: Condition,
+    given: Condition | Alternatives = None,
+    *,
+    kind: str = "orthogonal",
+    noise: str = "plain",
+    samples: int = 100,
+    seed: int = 0,
+    proposal: Proposal | str | None = None,
+    batch_size: int | None = None,
+    tolerance: float | None = None,
+    max_samples: int | None = None,
+) -> Estimate:
+    """i(x; y | given) in nats, and its split over pixels (Eq. 4–6): the denoiser given y against the one given `given`.
+
+    y is everything the first one gets, context included: i(word | rest) is y = whole caption, given = the caption
+    without the word. given: a condition, or Alternatives, whose mixture then is the context (samples make paths; noise
+    must be plain then, proposal a fixed one, and tolerance is refused).
+    kind "standard": i^s, unbiased for log p(x|y) − log p(x|given), may be negative. "orthogonal": i^o ≥ 0,
+    the same on average over y that belong to x, with less noise; no score for a y that does not fit.
+    Other arguments, Returns and Raises: as for nll.
+    """
+    check_kind(kind)
+    sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples)
+    if isinstance(given, Alternatives):
+        return along_paths(denoiser, x, y, given, kind, sampling)
+    return run(x, {"y": (denoiser, y), "given": (denoiser, given)}, [Quantity(kind, 0, 1)], sampling)[0]
+
+
+class Comparison:
+    """Every quantity among K conditions on shared noise, made by `compare`; its estimates subtract as paired.
+
+    A condition is named by its position or by itself, if it is None, a str, or a (denoiser, condition) pair with one of
+    these (ValueError for any other).
+    """
+
+    def __init__(self, conditions: list, estimates: dict) -> None:
+        self.conditions, self._estimates = conditions, estimates
+
+    def _index(self, key):
+        for i, condition in enumerate(self.conditions):
+            if type(key) is type(condition) and _named(condition) and key == condition:
+                return i
+        if isinstance(key, int) and not isinstance(key, bool) and 0 <= key < len(self.conditions):
+            return key
+        count = len(self.conditions)
+        raise ValueError(f"condition must be a position below {count} or one of those compared, got {key!r:.60}")
+
+    def nll(self, condition: Any) -> Estimate:
+        """Estimate of −log p(x | condition), or of −log of its mass."""
+        return self._estimates["nll", self._index(condition), None]
+
+    def information(self, y: Any, given: Any = None, kind: str = "orthogonal") -> Estimate:
+        """Estimate of i(x; y | given), as pointwise_information; `given` None must be among the conditions too."""
+        check_kind(kind)
+        y, given = self._index(y), self._index(given)
+        if y == given:
+            return self.nll(y) - self.nll(y)
+        found = self._estimates[kind, min(y, given), max(y, given)]
+        return -found if kind == "standard" and y > given else found
+
+
+def _is_pair(condition):
+    return isinstance(condition, tuple) and len(condition) == 2 and callable(condition[0])
+
+
+def _named(condition):
+    told = condition[1] if _is_pair(condition) else condition
+    return told is None or isinstance(told, str)
+
+
+def compare(
+    denoiser: Denoiser | None,
+    x: torch.Tensor,
+    conditions: list,
+    *,
+    noise: str = "plain",
+    samples: int = 100,
+    seed: int = 0,
+    proposal: Proposal | str | None = None,
+    batch_size: int | None = None,
+    tolerance: float | None = None,
+    max_samples: int | None = None,
+) -> "Comparison":
+    """Every NLL, i^s and i^o (hence every CMI) among K conditions: K evaluations per sample, all on the same noise.
+
+    conditions: a list of K conditions, each as in nll, asked of `denoiser`; or (denoiser, condition) pairs, so that two
+    denoisers are compared on one noise (`denoiser` may be None if all are pairs). proposal None is the first one of a
+    denoiser that all are valid on. Other arguments and Raises as for nll. Returns a Comparison: .nll(a),
+    .information(a, given=b, kind=…), and paired differences by subtracting these.
+    """
+    if not isinstance(conditions, list) or not conditions:
+        raise ValueError(f"conditions must be a list of at least one condition, got {conditions!r:.60}")
+    sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples)
+    names = [("nll", k, None) for k in range(len(conditions))]
+    both = [(a, b) for b in range(len(conditions)) for a in range(b)]
+    names += [(kind, a, b) for a, b in both for kind in ("standard", "orthogonal")]
+    pairs = {f"conditions[{k}]": c if _is_pair(c) else (denoiser, c) for k, c in enumerate(conditions)}
+    estimates = run(x, pairs, [Quantity(*name) for name in names], sampling)
+    return Comparison(conditions, dict(zip(names, estimates, strict=True)))
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """log P(a | x) of K alternatives for B images, (B, K) in nats, and its standard error; prior (B or 1, K)."""
+
+    log_prob: torch.Tensor
+    stderr: torch.Tensor
+    prior: torch.Tensor
+
+    @property
+    def information(self) -> torch.Tensor:
+        """i_A(x; a | c) = log P(a | x) − log π_a, (B, K) nats: at most −log π_a, −∞ towards what does not fit."""
+        possible = self.prior > 0
+        return torch.where(possible, self.log_prob - self.prior.log(), -math.inf)
+
+
+def posterior(
+    denoiser: Denoiser,
+    x: torch.Tensor,
+    alternatives: Alternatives,
+    *,
+    noise: str = "plain",
+    samples: int = 100,
+    seed: int = 0,
+    proposal: Proposal | str | None = None,
+    batch_size: int | None = None,
+    tolerance: float | None = None,
+    max_samples: int | None = None,
+) -> Posterior:
+    """Bayes' rule over alternatives, from K evaluations per sample: P(a | x) = π_a p(x|a) / Σ π_b p(x|b).
+
+    Every term comes from a branch that is told a whole condition. Its information is i_A(x; a | c) =
+    log p(x|a) − log Σ_b π_b p(x|b). Noise of the estimates and errors of the denoiser lower the information of the true
+    alternative on average; they can't raise it. Arguments and Raises as for infodecomp.nll. Returns a Posterior.
+    """
+    count, x = len(alternatives.conditions), check_x(x)
+    alternatives.check_rows(len(x))
+    sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples)
+    pairs = {f"conditions[{k}]": (denoiser, c) for k, c in enumerate(alternatives.conditions)}
+    ratios = run(x, pairs, [Quantity("standard", k, 0) for k in range(count)], sampling)
+    prior = alternatives.prior.to(x.device).reshape(-1, count)
+    log_prob = (prior.log() + torch.stack([e.nats for e in ratios], 1)).log_softmax(1)
+    integrands = torch.stack([e.profile.integrand for e in ratios], 1)  # (B, K, samples)
+    moved = integrands - (log_prob.exp()[..., None] * integrands).sum(1, keepdim=True)  # how log P moves with the draws
+    errors = [ratios[0].profile._replace(integrand=moved[:, k]).stderr() for k in range(count)]
+    return Posterior(log_prob, torch.stack(errors, 1), prior)
