@@ -11,7 +11,8 @@ from infodecomp.experiments import reproduced
 from infodecomp.scenes.net import NETWORK
 
 FILES = [path.name for path in reproduced.RECORDS.iterdir() if path.name.endswith(".json")]
-NAMES = [name.removesuffix(".json") for name in FILES if not name.startswith("cost")]  # those are of tests/test_cost.py
+OWN = ("cost", "ranking")  # records with tests of their own, test_cost.py and test_ranking.py
+NAMES = [name.removesuffix(".json") for name in FILES if not name.startswith(OWN)]
 
 
 @pytest.mark.parametrize("name", NAMES)

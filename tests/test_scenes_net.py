@@ -12,7 +12,7 @@ from infodecomp.scenes.edits import swaps
 from infodecomp.scenes.excess import BANDS, best
 from infodecomp.scenes.net import NETWORK
 from infodecomp.scenes.parts import HIGH, LOW, make_tokenizer, timestep, tokens
-from infodecomp.scenes.train import draw_logsnr, rate
+from infodecomp.scenes.train import CURRICULUM, FALL, draw_logsnr, rate
 
 RECORD = json.loads((NETWORK / "record.json").read_text())
 MODEL, EXACT = idc.load("scenes-net"), idc.load("scenes")
