@@ -189,13 +189,15 @@ def loss_of(model, tokenizer, exact, x, texts, seed, step, device):
 
 def train_diffusion(model, tokenizer, x, args):
     """Train on to args.stop, with a log and a checkpoint every args.every steps: the averaged model, and its step."""
+    torch.nn.Module.to(model.unet, memory_format=torch.channels_last)  # an eighth faster on a CPU
     run, exact, pairs = Run(model, args), ExactScenes(), Pairs(args.seed, BATCH)
+    network = torch.compile(model) if args.compile else model
     chosen, *held = Pairs(args.seed + 50_000, HELD)(0)
     told = {"caption": held[1], "fragment": held[0], "nothing": [""] * HELD}
     started = time.time()
     while run.step < args.stop:
         which, texts, _ = pairs(run.step)
-        run.update(loss_of(model, tokenizer, exact, x[which], texts, args.seed, run.step, args.device))
+        run.update(loss_of(network, tokenizer, exact, x[which], texts, args.seed, run.step, args.device))
         if run.step in SNAPSHOTS:
             snapshot = {key: v.half() if v.is_floating_point() else v for key, v in run.average.items()}
             save(args.work / f"average-{run.step:05}.safetensors", model=snapshot)
@@ -227,6 +229,7 @@ def main():
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--every", type=int, default=500, help="steps between checkpoints and lines of the log")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--compile", action="store_true", help="compile the network: a minute at first, then faster")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args = parser.parse_args()
     args.stop, out = min(args.stop or args.steps, args.steps), args.work / "scenes-net"
