@@ -1,0 +1,29 @@
+"""Numbers for readers: a mean with its standard error, and both as text."""
+
+import math
+
+import torch
+
+from .estimates.estimate import Estimate
+
+
+def mean_and_error(values) -> tuple[float, float]:
+    """Mean and standard error of independent values, one per picture (N,), N > 1; of an Estimate its .mean().
+
+    Raises ValueError for values of another shape.
+    """
+    if isinstance(values, Estimate):
+        return values.mean()
+    values = torch.as_tensor(values, dtype=torch.float64)
+    if values.ndim != 1 or len(values) < 2:
+        raise ValueError(f"values must be two or more in a row (N,), got shape {tuple(values.shape)}")
+    return values.mean().item(), values.std().item() / math.sqrt(len(values))
+
+
+def pm(values, error=None, spec: str = ".2f", error_spec: str | None = None) -> str:
+    """Mean ± standard error as text: "1.39 ± 0.02"; of what mean_and_error takes, or of a mean and its error.
+
+    spec: how the mean is written ("6.1f", "+.3f"); error_spec: how the error is, None: with as many digits.
+    """
+    mean, error = mean_and_error(values) if error is None else (float(values), float(error))
+    return f"{mean:{spec}} ± {error:{error_spec or '.' + spec.rpartition('.')[2]}}"
