@@ -15,7 +15,8 @@ from infodecomp.cli import app
 from infodecomp.datasets import aro
 from infodecomp.scenes.net import NETWORK
 
-RELATION = ["relation", "--samples=2", "--tasks=vg_relation,coco_order", "--clip=scenes", "--text=scenes", "--attention"]
+RELATION = ["relation", "--samples=2", "--limit=3", "--tasks=vg_relation,coco_order"]
+RELATION += ["--clip=scenes", "--text=scenes", "--attention"]
 MODULE = ["-m", "infodecomp.cli"]
 ALONE = {k: v for k, v in os.environ.items() if k != "WORLD_SIZE"} | {"OMP_NUM_THREADS": "1"}
 
@@ -37,9 +38,8 @@ def table(data, tmp_path_factory):
     return found.output
 
 
-def test_table_has_scores_baselines_and_broken_items(table, data):
-    count = len(aro.load(data, "vg_relation"))
-    assert f"{count} items; 1 broken (missing image)" in table
+def test_table_has_scores_baselines_and_broken_items(table):
+    assert "3 items; 1 broken (missing image)" in table and "3 items; none broken" in table
     for name in ("iᵒ against", "iˢ against", "DiffITM", "Classifier", "| clip |", "| text |", "| attention |"):
         assert table.count(name) == 2
 
@@ -51,7 +51,7 @@ def test_killed_and_resumed_is_the_same_table(data, table, tmp_path):
     process = subprocess.Popen([sys.executable, *MODULE, *arguments], env=ALONE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     records = tmp_path / "out" / "records-00000.jsonl"
     end = time.monotonic() + 600
-    while not (records.exists() and records.read_bytes().count(b"\n") >= 3):
+    while not (records.exists() and records.read_bytes().count(b"\n") >= 2):
         assert process.poll() is None and time.monotonic() < end
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
@@ -115,8 +115,8 @@ def pictures(tmp_path_factory):
 @pytest.mark.parametrize(
     ("arguments", "rows"),
     [
-        (["localize", "--exact", "--samples=2"], METHODS),
-        (["localize", "--task=scenes.csv", "--samples=2"], ("| whole image |", "| cmi |")),
+        (["localize", "--exact", "--samples=2", "--limit=5"], METHODS),
+        (["localize", "--task=scenes.csv", "--samples=2", "--limit=5"], ("| whole image |", "| cmi |")),
         (["intervene", "--samples=2", "--steps=2"], CORRELATIONS),
         (["intervene", "--swap=fish=bird,owl=cat,dog=cat", "--samples=2", "--steps=2"], ("Too few",)),
     ],
