@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup test book test-site bench outputs repository clean
+.PHONY: help setup test test-all book test-site bench outputs repository clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -15,9 +15,15 @@ setup: .venv/installed  ## make .venv and install the tested set
 	$(BIN)/pip install --quiet -r requirements.txt
 	touch $@
 
-test: setup  ## ruff, unit tests and every notebook
+test: setup  ## ruff, mypy and the quick tests: minutes
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+test-all: test book  ## these, the slow tests, and the numbers printed in the book
+	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest book
 
 # The execution cache knows the notebooks, not the package they import: forget it when that has changed.
 _build/executed: requirements.txt $(shell find infodecomp -type f -not -path '*/__pycache__/*')
@@ -36,7 +42,7 @@ test-site: setup  ## check the built site, in Chromium where there is one
 bench: setup  ## time it all on this machine, CPU and GPU if there is one, and store the record of chapter 17 (then: make outputs)
 	$(BIN)/python tests/benchmarks/bench.py
 
-outputs: setup  ## execute the notebooks in place, keep only outputs that are checked; draw the README’s picture
+outputs: book  ## store the outputs that are checked in the notebooks; draw the README’s picture
 	$(BIN)/python book/maintain.py outputs
 	$(BIN)/python book/maintain.py picture
 
@@ -45,4 +51,4 @@ repository: setup  ## REPO=github.com/<you>/<name>: write the real address every
 	$(BIN)/python book/maintain.py repository "$(REPO)"
 
 clean:  ## remove what was built; .venv stays
-	rm -rf _build dist build *.egg-info .pytest_cache .ruff_cache
+	rm -rf _build dist build *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -35,24 +35,31 @@ def repository(new):
             print(path.relative_to(ROOT))
 
 
-def seconds():
-    """Print how long each chapter of the last build took to execute, as the execution cache recorded it."""
+def executed(path):
+    """The notebook with the outputs of the last `make book`, and how many seconds it took there."""
+    import nbformat
     from jupyter_cache import get_cache
 
     cache = get_cache(ROOT / "_build" / ".jupyter_cache")
+    try:
+        key, notebook = cache.merge_match_into_notebook(nbformat.read(path, as_version=4))
+    except KeyError:
+        raise LookupError(f"the last build did not execute {path.name} as it is now: make book") from None
+    return notebook, cache.get_cache_record(key).data["execution_seconds"]
+
+
+def seconds():
+    """Print how long each chapter took to execute."""
     for path in NOTEBOOKS:
-        record = cache.match_cache_file(str(path))
-        print(f"{record.data['execution_seconds']:7.1f} s  {path.relative_to(ROOT)}")
+        print(f"{executed(path)[1]:7.1f} s  {path.relative_to(ROOT)}")
 
 
 def outputs():
-    """Execute every notebook and keep the text of cells tagged nbval-check-output, nothing else."""
+    """Store the text of cells tagged nbval-check-output in each notebook, and no other output."""
     import nbformat
-    from nbclient import NotebookClient
 
     for path in NOTEBOOKS:
-        notebook = nbformat.read(path, as_version=4)
-        NotebookClient(notebook, timeout=90, resources={"metadata": {"path": path.parent}}).execute()
+        notebook, _ = executed(path)
         for cell in notebook.cells:
             cell.metadata.pop("execution", None)
             if cell.cell_type == "code":
@@ -69,11 +76,7 @@ def picture():
     """Write the figure of the preface where the README shows it."""
     import base64
 
-    import nbformat
-    from nbclient import NotebookClient
-
-    notebook = nbformat.read(NOTEBOOKS[0], as_version=4)
-    NotebookClient(notebook, timeout=90).execute()
+    notebook, _ = executed(NOTEBOOKS[0])
     data = next(
         o.data["image/png"] for c in notebook.cells for o in c.get("outputs", []) if "image/png" in o.get("data", {})
     )

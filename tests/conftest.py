@@ -1,4 +1,6 @@
-"""DESIGN's acceptance of estimates against the truth, for every statistical test."""
+"""DESIGN's acceptance of estimates against the truth, for every statistical test; the processor time of all tests."""
+
+import os
 
 import pytest
 from scipy.stats import binom
@@ -16,3 +18,8 @@ def accept_estimate(estimate, truth):
 @pytest.fixture
 def accept():
     return accept_estimate
+
+
+def pytest_terminal_summary(terminalreporter):
+    minutes = sum(os.times()[:4]) / 60  # of this process and those it has waited for
+    terminalreporter.write_line(f"{minutes:.1f} minutes of processor time")

@@ -34,7 +34,7 @@ def one_hot(components=4):
 def test_posterior_of_a_mixture(seed):
     """P(k | x) against Bayes' rule on the true densities; the information obeys its bound and the rule, exactly."""
     denoiser, weights, x, _ = mixture(seed=seed)
-    found = idc.posterior(denoiser, x, idc.Alternatives(one_hot(), weights), samples=2000)
+    found = idc.posterior(denoiser, x, idc.Alternatives(one_hot(), weights), samples=1000)
     truth = torch.stack([denoiser.log_prob(x, c) for c in one_hot()], 1) + weights.log()
     truth = truth.log_softmax(1)
     likely = (truth > -6) & (found.stderr > 1e-9) & (truth < math.log(0.99))
@@ -44,15 +44,21 @@ def test_posterior_of_a_mixture(seed):
     assert torch.allclose((weights * found.information.exp()).sum(1), torch.ones(200, dtype=torch.float64))
 
 
-@pytest.mark.parametrize("kind", ["standard", "orthogonal"])
-def test_the_mixture_of_alternatives_is_the_context(kind):
-    """On an exact denoiser the path's mixture and the prior's own denoiser are one function: same nats, pooled z."""
+@pytest.fixture(scope="module")
+def context():
+    """Points of a mixture, its components as alternatives, and the estimates that need no paths, of both kinds."""
     denoiser, weights, x, k = mixture(rows=150)
-    proposal, y = uniform(-7, 5), torch.eye(4, dtype=torch.float64)[k]
+    told, options = [None, torch.eye(4, dtype=torch.float64)[k]], {"proposal": uniform(-7, 5)}
     against = idc.Alternatives(one_hot(), weights, steps=100)
-    options = {"kind": kind, "proposal": proposal}
-    found = idc.pointwise_information(denoiser, x, y, against, samples=4000, **options)
-    truth = idc.pointwise_information(denoiser, x, y, samples=8000, **options)
+    return denoiser, x, told, against, options, idc.compare(denoiser, x, told, samples=4000, **options)
+
+
+@pytest.mark.parametrize("kind", ["standard", "orthogonal"])
+def test_the_mixture_of_alternatives_is_the_context(context, kind):
+    """On an exact denoiser the path's mixture and the prior's own denoiser are one function: same nats, pooled z."""
+    denoiser, x, told, against, options, plain = context
+    found = idc.pointwise_information(denoiser, x, told[1], against, kind=kind, samples=2000, **options)
+    truth = plain.information(1, 0, kind)
     difference, error = found.nats - truth.nats, (found.stderr**2 + truth.stderr**2).sqrt()
     assert abs(difference.sum() / error.norm()) < 3.3 and error.norm() / 150 < 0.02
     assert ((difference / error).abs() < 2).double().mean() > 0.9

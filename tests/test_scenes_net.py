@@ -31,6 +31,7 @@ def test_the_weights_are_those_of_the_record():
     assert (NETWORK / "README.md").read_text() == report.card(RECORD)
 
 
+@pytest.mark.slow  # several thousand evaluations of the network, two minutes
 @pytest.mark.parametrize("kind", ["colour", "relation"])
 def test_the_records_words_are_what_the_command_measures(kind):
     """Noise is keyed by row, so that the first rows alone give the numbers of the whole table again."""
@@ -188,6 +189,7 @@ def test_training_runs_resumes_and_ends_in_a_folder_that_loads(tmp_path, monkeyp
 
     monkeypatch.setattr(train, "HELD", 8)
     monkeypatch.setattr(train, "encode_all", lambda model: X.new_zeros(28_672, 12, 16, 16))
+    monkeypatch.setattr(train, "sample", lambda count, seed: sc.sample(4 * train.BATCH, seed))  # as many as are used
     results = []
     monkeypatch.setattr(train, "SNAPSHOTS", (3,))
     for name, stops in (("whole", [4]), ("parts", [3, 4])):

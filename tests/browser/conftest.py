@@ -24,6 +24,6 @@ def browser(tmp_path_factory):
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = shutil.which("chromedriver") or os.environ.get("CHROMEWEBDRIVER", "") + "/chromedriver"
     browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    browser.set_script_timeout(20)
+    browser.set_script_timeout(600)
     yield browser
     browser.quit()

@@ -44,7 +44,7 @@ lab
 """
 
 
-def until(condition, seconds=60):
+def until(condition, seconds=600):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
