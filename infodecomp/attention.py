@@ -1,14 +1,19 @@
-"""Where a network looks: cross-attention recorded while it denoises, and what others read off it (a baseline). It says
-which tokens a pixel reads from, not what it learns there: it is not in nats and has no standard error."""
+"""Cross-attention, recorded while a network denoises, and the maps and scores others make of it: a baseline.
+
+It shows which tokens a pixel reads, not how much it learns from them: it is not in nats and has no standard error.
+"""
 
 import math
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch.nn.functional import interpolate
 
+from .denoiser import Condition
 from .estimates.information import nll
+from .integrate import Proposal
 
 PLAIN = ("AttnProcessor", "AttnProcessor2_0", "SlicedAttnProcessor", "XFormersAttnProcessor", "FusedAttnProcessor2_0")
 RARE = ("spatial_norm", "group_norm", "norm_q", "norm_k", "added_kv_proj_dim", "residual_connection")  # not supported
@@ -22,11 +27,16 @@ class Layer(NamedTuple):
     resolution: tuple[int, int]
 
 
-class Recorder:
-    """What `record` gathers. layers: {name: Layer}, in order of execution; maps: {name: what was kept, summed}."""
+Keep: TypeAlias = Callable[[torch.Tensor, Layer], torch.Tensor]
 
-    def __init__(self, keep, guidance):
-        self.layers, self.maps, self._keep, self._guidance, self._size = {}, {}, keep, guidance, None
+
+class Recorder:
+    """The result of `record`. layers: {name: Layer}, in order of execution; maps: {name: the sum of what was kept}."""
+
+    def __init__(self, keep: Keep, guidance: bool) -> None:
+        self.layers: dict[str, Layer] = {}
+        self.maps: dict[str, torch.Tensor] = {}
+        self._keep, self._guidance, self._size = keep, guidance, (0, 0)
 
     def _enter(self, _, args, kwargs):
         self._size = tuple((args[0] if args else kwargs.get("sample", kwargs.get("hidden_states"))).shape[-2:])
@@ -46,28 +56,28 @@ class Recorder:
         self.maps[name] = before + kept
 
 
-def sum_heads(probabilities, layer):
+def sum_heads(probabilities: torch.Tensor, layer: Layer) -> torch.Tensor:
     """The default `keep` of `record`: (batch, tokens, h, w), summed over heads."""
     return probabilities.sum(1).transpose(1, 2).unflatten(2, layer.resolution)
 
 
 class _Recording:
-    """An attention processor that computes the probabilities, shows them to its recorders and goes on with them."""
+    """An attention processor that computes the probabilities, passes them to its recorders and goes on with them."""
 
     def __init__(self, recorder, name, replaced):
         self.name, self.replaced = name, replaced
-        self.recorders = [recorder, *getattr(replaced, "recorders", [])]  # one recording inside another: both see all
+        self.recorders = [recorder, *getattr(replaced, "recorders", [])]  # a recording inside another
 
     def __call__(self, attn, hidden_states, encoder_hidden_states=None, attention_mask=None, temb=None):
         if encoder_hidden_states is None:  # self-attention, for once
             return self.replaced(attn, hidden_states, None, attention_mask, temb)
-        told = attn.norm_encoder_hidden_states(encoder_hidden_states) if attn.norm_cross else encoder_hidden_states
-        parts = attn.to_q(hidden_states), attn.to_k(told), attn.to_v(told)
+        text = attn.norm_encoder_hidden_states(encoder_hidden_states) if attn.norm_cross else encoder_hidden_states
+        parts = attn.to_q(hidden_states), attn.to_k(text), attn.to_v(text)
         query, key, value = (part.unflatten(2, (attn.heads, -1)).transpose(1, 2) for part in parts)
         exact = torch.promote_types(query.dtype, torch.float32)
         scores = query.to(exact) @ key.to(exact).transpose(2, 3) * attn.scale
         if attention_mask is not None:
-            scores = scores + attn.prepare_attention_mask(attention_mask, told.shape[1], len(told), out_dim=4)
+            scores = scores + attn.prepare_attention_mask(attention_mask, text.shape[1], len(text), out_dim=4)
         probabilities = scores.softmax(3)
         for recorder in self.recorders:
             recorder._see(self.name, probabilities)
@@ -76,13 +86,13 @@ class _Recording:
 
 
 @contextmanager
-def record(unet, *, guidance=False, keep=sum_heads):
-    """Record the cross-attention of a diffusers module (with attn_processors): gives a Recorder that each call fills.
+def record(unet: Any, *, guidance: bool = False, keep: Keep = sum_heads) -> Iterator[Recorder]:
+    """Record the cross-attention of a diffusers module (with attn_processors): a context that gives a Recorder.
 
-    guidance: True says that batches are doubled for guidance, unconditional half first; the second half is kept.
-    keep(probabilities (batch, heads, h·w, tokens), layer) -> what is summed over calls into maps[layer.name], of every
-    token, start, end and padding too; by default the sum over heads, so that memory is bounded. The network's output
-    stays the same up to rounding, its processors come back whatever happens. ValueError where that cannot be.
+    guidance: True if batches are doubled for guidance, unconditional half first; only the second half is kept.
+    keep(probabilities (batch, heads, h·w, tokens), layer): its result is summed over calls into maps[layer.name]; by
+    default the sum over heads, so that memory is bounded. Tokens include start, end and padding. The network's output
+    stays the same up to rounding, and its processors are restored. ValueError for a module without such attention.
     """
     replaced = dict(getattr(unet, "attn_processors", {}))
     modules = {key: unet.get_submodule(key.removesuffix(".processor")) for key in replaced}
@@ -102,14 +112,15 @@ def record(unet, *, guidance=False, keep=sum_heads):
         unet.set_attn_processor(dict(replaced))
 
 
-def daam(recorder, size):
+def daam(recorder: Recorder, size: Sequence[int]) -> torch.Tensor:
     """Maps (B, tokens, h, w): bicubic to size (h, w), summed over heads, layers and calls (Tang et al., ACL 2023).
 
-    Where bicubic interpolation overshoots below 0 nothing is clipped: so maps sum to one number over tokens.
+    Bicubic interpolation may overshoot below 0; nothing is clipped, so that the sum over tokens is the same everywhere.
     """
     if not recorder.maps or any(m.shape[2:] != recorder.layers[name].resolution for name, m in recorder.maps.items()):
         raise ValueError(f"recorder must hold maps (B, tokens, h, w), got {list(recorder.maps)}")
-    return sum(interpolate(maps, tuple(size), mode="bicubic", align_corners=False) for maps in recorder.maps.values())
+    large = [interpolate(maps, tuple(size), mode="bicubic", align_corners=False) for maps in recorder.maps.values()]
+    return sum(large[1:], start=large[0])
 
 
 def _chosen(maps, tokens):
@@ -118,12 +129,12 @@ def _chosen(maps, tokens):
     return maps[:, list(tokens)]
 
 
-def word_map(maps, tokens):
+def word_map(maps: torch.Tensor, tokens: Sequence[int]) -> torch.Tensor:
     """(B, h, w): the mean of maps (B, tokens, h, w) over a word's tokens (positions; 0 is the start token)."""
     return _chosen(maps, tokens).mean(1)
 
 
-def matching_score(maps, tokens, *, scale=10.0):
+def matching_score(maps: torch.Tensor, tokens: Sequence[int], *, scale: float = 10.0) -> torch.Tensor:
     """(B,) log-sum-exp pooling of attention to a caption's tokens, in the manner of He et al. (arXiv 2305.10722).
 
     (1/scale)·log of the mean of exp(scale·p) over tokens and pixels, with p the attention averaged over heads, layers
@@ -133,32 +144,50 @@ def matching_score(maps, tokens, *, scale=10.0):
     return ((scale * p).logsumexp(1) - math.log(p.shape[1])) / scale
 
 
-def attention_maps(model, x, caption, *, samples=100, seed=0, proposal=None, batch_size=None):
+class _Recorded:
+    """A model given (condition, image of each row); its attention is summed over the rows of each image."""
+
+    def __init__(self, model, images):
+        self.model, self.images, self.rows, self.recorder = model, images, None, None
+        self.proposal, self.logsnr_range = getattr(model, "proposal", None), getattr(model, "logsnr_range", None)
+
+    def keep(self, probabilities, layer):
+        rows = sum_heads(probabilities, layer)
+        return rows.new_zeros(self.images, *rows.shape[1:]).index_add_(0, self.rows.to(rows.device), rows)
+
+    def __call__(self, z, logsnr, condition):
+        (condition, self.rows), before = condition, dict(self.recorder.maps)
+        try:
+            return self.model(z, logsnr, condition)
+        except RuntimeError:  # memory ran out halfway: these rows will come again
+            self.recorder.maps = before
+            raise
+
+
+def attention_maps(
+    model: Any,
+    x: torch.Tensor,
+    caption: Condition,
+    *,
+    noise: str = "plain",
+    samples: int = 100,
+    seed: int = 0,
+    proposal: Proposal | None = None,
+    batch_size: int | None = None,
+) -> torch.Tensor:
     """(B, tokens, h, w): attention at the estimator's own noise levels (the paper's "attention + information").
 
     The mean over heads, layers and draws (unweighted) while model.unet denoises x_α given the caption or captions, on
-    the noise of infodecomp.nll and word_maps with the same x, samples, seed and proposal ("fit" is refused). model is
+    the noise of infodecomp.nll and word_maps with the same x and options; a proposal cannot be fitted, though. model is
     from infodecomp.load, x (B, C, h, w) from model.encode. Memory does not grow with samples.
     """
-    if not hasattr(model, "unet") or isinstance(proposal, str):
-        raise ValueError(f"model needs .unet, proposal None or a Proposal, got {type(model).__name__}, {proposal!r}")
-    images = None  # of which image each row of the batch is
-
-    def denoiser(z, logsnr, condition):
-        nonlocal images
-        (condition, images), before = condition, dict(recorder.maps)
-        try:
-            return model(z, logsnr, condition)
-        except RuntimeError:  # memory ran out halfway: these rows will come again
-            recorder.maps = before
-            raise
-
-    def keep(probabilities, layer):
-        rows = sum_heads(probabilities, layer)
-        return rows.new_zeros(len(x), *rows.shape[1:]).index_add_(0, images.to(rows.device), rows)
-
-    denoiser.proposal, denoiser.logsnr_range = getattr(model, "proposal", None), getattr(model, "logsnr_range", None)
-    with record(model.unet, keep=keep) as recorder:
-        told = model.condition(caption), torch.arange(len(x))
-        nll(denoiser, x, told, samples=samples, seed=seed, proposal=proposal, batch_size=batch_size)
+    if not hasattr(model, "unet"):
+        raise ValueError(f"model needs .unet, whose attention is recorded, got {type(model).__name__}")
+    if isinstance(proposal, str):  # the pilot of "fit" would be recorded as well
+        raise ValueError(f"proposal must be None or a Proposal, got {proposal!r:.60}")
+    denoiser = _Recorded(model, len(x))
+    condition = model.condition(caption), torch.arange(len(x))
+    with record(model.unet, keep=denoiser.keep) as recorder:
+        denoiser.recorder = recorder
+        nll(denoiser, x, condition, noise=noise, samples=samples, seed=seed, proposal=proposal, batch_size=batch_size)
     return daam(recorder, x.shape[2:]) / (samples * sum(layer.heads for layer in recorder.layers.values()))

@@ -1,7 +1,11 @@
-"""What could stand in a word's place, for captions without a grammar: a vocabulary, or a masked language model."""
+"""Alternatives of a word in captions without a grammar: from a vocabulary, or from a masked language model."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 
+from .captions import core, replace, units
 from .estimates.alternatives import Alternatives
 
 COLOURS = "red orange yellow green blue purple pink brown black white gray".split()
@@ -18,43 +22,48 @@ COCO = (
 
 
 def _place(caption, word):
-    """Where a word or phrase stands in caption.split(): (first, last + 1). ValueError unless exactly once."""
-    words, part = caption.split(), word.split()
-    starts = [i for i in range(len(words)) if words[i : i + len(part)] == part] if part else []
-    if len(starts) != 1:
-        raise ValueError(f"word must stand once, as a whole, in {caption!r}, got {word!r}")
-    return starts[0], starts[0] + len(part)
+    """(first, last + 1, text) of a word or phrase in caption.split(), its text without the punctuation around it.
 
-
-def replacements(caption, word, vocabulary, prior=None):
-    """The caption with a word replaced by each entry of a vocabulary; the word itself joins, if it is not among them.
-
-    prior: weights ≥ 0 of the vocabulary (and of the word, last, where it joins); None: uniform. Returns Alternatives.
-    Raises ValueError for a word that does not stand in the caption exactly once, as a whole.
+    ValueError unless it stands there exactly once.
     """
-    (start, stop), words = _place(caption, word), caption.split()
-    entries = list(dict.fromkeys([*vocabulary, word]))
-    return Alternatives([" ".join([*words[:start], entry, *words[stop:]]) for entry in entries], prior)
+    text = core(" ".join(word.split()))
+    found = [unit for unit in units(caption, [text]) if core(unit[2]) == text] if text else []
+    if len(found) != 1:
+        raise ValueError(f"word must stand once, as a whole, in {caption!r}, got {word!r}")
+    return *found[0][:2], text
+
+
+def replacements(
+    caption: str, word: str, vocabulary: Sequence[str], prior: torch.Tensor | Sequence[float] | None = None
+) -> Alternatives:
+    """The caption with a word replaced by each entry of a vocabulary; the word itself is added if it is not among them.
+
+    prior: weights ≥ 0 of the vocabulary (and last of the word, if it is added); None: uniform. Punctuation around the
+    word stays. Raises ValueError unless the word stands in the caption exactly once, as a whole.
+    """
+    start, stop, word = _place(caption, word)
+    entries = dict.fromkeys([*vocabulary, word])
+    return Alternatives([replace(caption, start, stop, entry) for entry in entries], prior)
 
 
 @torch.no_grad()
-def from_language_model(caption, word, model, tokenizer, *, count=20):
+def from_language_model(caption: str, word: str, model: Any, tokenizer: Any, *, count: int = 20) -> Alternatives:
     """The likeliest words in a word's place by a masked language model, with its probabilities as prior.
 
-    model, tokenizer: transformers' AutoModelForMaskedLM and its tokenizer. The `count` likeliest whole words and the
-    word itself, which must be one token (ValueError); probabilities are normalised among them. Returns Alternatives.
+    model, tokenizer: transformers' AutoModelForMaskedLM and its tokenizer. Alternatives are the `count` likeliest whole
+    words and the word itself, which must be one token (ValueError); probabilities are normalised among them.
     """
-    (start, stop), words = _place(caption, word), caption.split()
+    start, stop, word = _place(caption, word)
     own = tokenizer.encode(word, add_special_tokens=False)
     if len(own) != 1 or own[0] == tokenizer.unk_token_id:
         raise ValueError(f"word must be one token of the language model, got {word!r}")
-    text = " ".join([*words[:start], tokenizer.mask_token, *words[stop:]])
-    ids = tokenizer(text, return_tensors="pt")["input_ids"].to(model.device)
+    masked = replace(caption, start, stop, tokenizer.mask_token)
+    ids = tokenizer(masked, return_tensors="pt")["input_ids"].to(model.device)
     at = (ids[0] == tokenizer.mask_token_id).nonzero()[0, 0]
     probabilities = model(input_ids=ids).logits[0, at].double().softmax(0)
     probabilities[tokenizer.all_special_ids] = 0
     names = [tokenizer.decode([i]).strip() for i in range(len(probabilities))]
-    whole = torch.tensor([name.isalpha() for name in names], device=probabilities.device)  # no piece of a word
+    whole = torch.tensor([name.isalpha() for name in names], device=probabilities.device)  # not a part of a word
     likely = (probabilities * whole).topk(min(count, int(whole.sum()))).indices.tolist()
     chosen = list(dict.fromkeys([*likely, own[0]]))
     entries = [word if i == own[0] else names[i] for i in chosen]

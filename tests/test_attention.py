@@ -265,6 +265,8 @@ def test_attention_maps_of_one_image_in_any_batches_change_no_estimate():
     shared = attention_maps(MODEL, X, CAPTIONS[0], samples=6, seed=5)
     assert one.shape == (1, 24, 16, 16) and torch.allclose(one[0], both[0], atol=1e-5)
     assert torch.allclose(shared[0], one[0], atol=1e-5) and (shared[1] - both[1]).abs().max() > 1e-3
+    balanced = attention_maps(MODEL, X[:1], CAPTIONS[0], samples=6, seed=5, noise="balanced")
+    assert (balanced - one).abs().max() > 1e-4 and (balanced - one).abs().mean() < 0.1 * one.std()
     before = idc.nll(MODEL, X, CAPTIONS, samples=6, seed=5).nats
     with record(MODEL.unet):
         assert torch.allclose(idc.nll(MODEL, X, CAPTIONS, samples=6, seed=5).nats, before, rtol=1e-5)
@@ -286,7 +288,8 @@ BAD = [
     (lambda: word_map(torch.ones(1, 5, 2, 2), [5]), "tokens must be positions from 0 to 4"),
     (lambda: matching_score(torch.ones(1, 5, 2, 2), [-1]), "tokens must be positions from 0 to 4"),
     (lambda: attention_maps(idc.load("scenes"), X, "the cat"), "model needs .unet"),
-    (lambda: attention_maps(MODEL, X, "the cat", proposal="fit"), "proposal None or a Proposal"),
+    (lambda: attention_maps(MODEL, X, "the cat", proposal="fit"), "proposal must be None or a Proposal, got 'fit'"),
+    (lambda: attention_maps(MODEL, X, "the cat", noise="loud"), "noise must be 'plain' or 'balanced'"),
     (lambda: attention_maps(MODEL, X, "the cat", samples=3), "samples must be"),
     (lambda: attention_maps(MODEL, X, ["the cat"] * 3), "rows"),
 ]

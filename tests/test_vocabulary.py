@@ -22,6 +22,13 @@ def test_replacements_touch_nothing_else():
     assert joined.conditions == ["a red cow on a hot dog", CAPTION] and joined.prior.tolist() == [0.75, 0.25]
 
 
+@pytest.mark.parametrize("word", ["hot dog", "hot  dog", "hot dog,"])
+def test_punctuation_is_no_part_of_a_word(word):
+    found = replacements("A hot dog, (red) and big.", word, ["cake"])
+    assert found.conditions == ["A cake, (red) and big.", "A hot dog, (red) and big."]
+    assert replacements("A hot dog, (red) and big.", "red", ["blue"]).conditions[0] == "A hot dog, (blue) and big."
+
+
 @pytest.mark.parametrize("word", ["dogs", "ca", "a", "", "cat on the"])
 def test_a_word_that_is_not_there_once(word):
     with pytest.raises(ValueError, match="word must stand once, as a whole"):

@@ -1,9 +1,11 @@
-"""Small real data that ship with scikit-learn and scikit-image, as tensors a denoiser can take."""
+"""Small real data sets of scikit-learn and scikit-image, as tensors for a denoiser."""
+
+from typing import Any
 
 import torch
 
 
-def digits():
+def digits() -> tuple[torch.Tensor, torch.Tensor]:
     """scikit-learn's 1,797 handwritten digits: images (1797, 1, 8, 8) in [−1, 1], float32, and labels (1797,) 0–9."""
     from sklearn.datasets import load_digits
 
@@ -11,11 +13,11 @@ def digits():
     return torch.tensor(data.images, dtype=torch.float32)[:, None] / 8 - 1, torch.tensor(data.target)
 
 
-def photograph(name="astronaut", size=None):
+def photograph(name: str = "astronaut", size: int | None = None) -> torch.Tensor:
     """A photograph of scikit-image ("astronaut", "chelsea", "coffee", "rocket", …): (1, 3, h, w) in [−1, 1], float32.
 
-    size: cut the largest square from the middle and shrink it to size × size pixels. Raises ValueError for a name that
-    is not one of the package's colour pictures.
+    size: cut the largest square from the middle and shrink it to size × size pixels. Raises ValueError unless name is
+    one of the package's colour pictures.
     """
     from skimage import data
 
@@ -31,10 +33,10 @@ def photograph(name="astronaut", size=None):
     return torch.nn.functional.interpolate(square, (size, size), mode="bilinear", antialias=True)
 
 
-def drawn(fit, count, seed=0):
-    """Points (count, d) float64 from a mixture that scikit-learn has fitted with full covariances.
+def drawn(fit: Any, count: int, seed: int = 0) -> torch.Tensor:
+    """Points (count, d) float64 from scikit-learn's GaussianMixture, fitted with full covariances.
 
-    Unlike its own `sample`, through a Cholesky factor: a seed gives the same numbers whatever the BLAS.
+    Drawn through a Cholesky factor, unlike its own `sample`: a seed gives the same numbers with any BLAS.
     """
     weights, means, covs = (torch.tensor(v).double() for v in (fit.weights_, fit.means_, fit.covariances_))
     generator = torch.Generator().manual_seed(seed)

@@ -3,8 +3,8 @@
     vg_relation, vg_attribution   visual_genome_*.json; two captions; pictures in images/, cropped to a box
     coco_order, flickr30k_order   {coco_karpathy,flickr30k}_{test,val}.json; a caption and four shuffles of its words
 
-Order captions are, as in ARO, lower-cased, freed of .!"()*#:;~ and cut to 30 words; `detail` tells of a cut. Unlike in
-ARO, words are what stands between blanks (a comma stays with its word), and shuffles are frozen. No entry is dropped.
+Order captions are, as in ARO, lower-cased, without .!"()*#:;~ and cut to 30 words; `detail` mentions a cut. Unlike in
+ARO, words are separated by blanks only (a comma stays with its word), and shuffles are fixed. No entry is dropped.
 """
 
 import json
@@ -13,11 +13,14 @@ import random
 import re
 import warnings
 from collections import Counter
+from collections.abc import Iterable
 from functools import cache
 from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
+
+from PIL import Image
 
 from .items import Broken, open_picture, path_of
 
@@ -32,21 +35,21 @@ WORDS, TRIES, NUMBER = 30, 64, (int, float)
 class Item(NamedTuple):
     """One choice among captions, the true one first.
 
-    group: the relation, or two attributes as "a, b" in alphabetical order, or "". broken: None, or one of REASONS as
-    far as file and folder tell; open() finds what only the picture shows. box: left, top, right, bottom, or None.
+    group: the relation, or two attributes as "a, b" in alphabetical order, or "". broken: None, or one of REASONS, if
+    file or folder show it; open() finds faults of the picture itself. box: left, top, right, bottom, or None.
     """
 
     id: str
     group: str = ""
-    captions: tuple = ()
+    captions: tuple[str, ...] = ()
     broken: str | None = None
     detail: str = ""
     folder: str = ""
     image: str = ""
-    box: tuple | None = None
+    box: tuple[int, int, int, int] | None = None
 
-    def open(self):
-        """The picture, PIL in RGB, cropped to the box. Raises Broken, or OSError where a disk or permission fails."""
+    def open(self) -> Image.Image:
+        """The picture in RGB, cropped to the box. Raises Broken, or OSError if a disk or permission fails."""
         if self.broken:
             raise Broken(self.broken, self.detail)
         picture = open_picture(self.folder, self.image)
@@ -54,11 +57,11 @@ class Item(NamedTuple):
         left, top, right, bottom = self.box or (0, 0, width, height)
         if not (0 <= left < right <= width and 0 <= top < bottom <= height):  # ARO's crop pads with black
             raise Broken("box outside image", f"box {self.box} in {self.image} of {width} × {height}")
-        return picture.crop(self.box)
+        return picture.crop((left, top, right, bottom))
 
 
-def load(folder, task, split="test"):
-    """A task's items in the file's order, a list of Item. ValueError for a file that is missing or is no list."""
+def load(folder: str | Path, task: str, split: str = "test") -> list[Item]:
+    """A task's items in the file's order. ValueError for a file that is missing or holds no list."""
     if task not in TASKS:
         raise ValueError(f"task must be one of {', '.join(TASKS)}, got {task!r}")
     if split not in (("test", "val") if "order" in task else ("test",)):
@@ -73,13 +76,13 @@ def load(folder, task, split="test"):
     return [item for i, entry in enumerate(entries) for item in _items(f"{task}/{i:06d}", str(folder), entry)]
 
 
-def count(items):
-    """How many items are broken: a Counter by reason."""
+def count(items: Iterable[Item]) -> Counter[str]:
+    """How many items are broken, by reason."""
     return Counter(item.broken for item in items if item.broken)
 
 
 def _items(name, folder, entry):
-    """The items of an entry: one, or one a caption."""
+    """The items of an entry: one, or one per caption."""
     order = "order" in name
     captions = entry.get("caption") if order and isinstance(entry, dict) else None
     several = isinstance(captions, list) and len(captions) > 0
@@ -94,7 +97,7 @@ def _items(name, folder, entry):
 
 
 def _pair(item, entry):
-    """The item with a VG entry's pair of captions and box."""
+    """The item with the two captions and the box of a VG entry."""
     captions = tuple(_need(entry, key, str) for key in ("true_caption", "false_caption"))
     names = [_need(entry, "relation_name", str)] if "relation" in item.id else _need(entry, "attributes", list)
     if "attribution" in item.id and [type(name) for name in names] != [str, str]:
@@ -127,7 +130,7 @@ def _order(item, entry, caption):
 
 
 def _need(entry, key, kind):
-    """entry[key], of a kind; numbers are finite."""
+    """entry[key], or Broken unless it is there and of this kind; numbers must be finite."""
     if not isinstance(entry, dict) or key not in entry:
         raise Broken("bad entry", f"no {key} in {entry!r:.160}")
     value = entry[key]
@@ -136,12 +139,12 @@ def _need(entry, key, kind):
     return value
 
 
-def perturb(caption, key=""):
-    """ARO's four perturbations of a caption, in ARO's order, a tuple of str.
+def perturb(caption: str, key: str = "") -> tuple[str, ...]:
+    """ARO's four perturbations of a caption, in ARO's order.
 
-    Nouns among their places and adjectives among theirs; all other words among theirs; the words of each trigram (1–3,
-    4–6, …); the trigrams. Seeded by a hash of caption, key (for load the image's path in the file) and shuffle; drawn
-    until it differs, at most 64 times: a caption comes back as it is where nothing can be shuffled.
+    Shuffled are the nouns, and the adjectives, among themselves; all other words among themselves; the words of each
+    trigram (1–3, 4–6, …); the trigrams. Seeded by a hash of caption, key (in load the image's path in the file) and
+    shuffle; drawn again, at most 64 times, until it differs. A caption that cannot be shuffled is returned unchanged.
     """
     words = caption.split()
     kinds = {kind: [[i] for i, word in enumerate(words) if _kind(word) == kind] for kind in ("NN", "JJ", "")}
@@ -167,7 +170,7 @@ def _shuffle(words, groups, generator):
 
 @cache
 def _kind(word):
-    """NN, JJ or "": the part of speech that a word has most often, by textblob's lexicon, or by its ending."""
+    """NN, JJ or "": the most frequent part of speech of a word in textblob's lexicon, or the one of its ending."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # the lexicon leaves its file to the garbage collector
         from textblob.en import tag

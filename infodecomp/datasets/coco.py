@@ -1,8 +1,8 @@
-"""Words and the masks of what they name: COCO-IT made from val2017's annotations, and the authors' CSV files.
+"""Words with masks of the objects they name: COCO-IT, made from val2017's annotations, and the authors' CSV files.
 
-COCO-IT has every (image, category) of which one of the five captions holds the category's name, or its plural, as a
-whole word: the caption, the word as it stands there, and the caption without it (Kong et al. 2024, 3.2). A mask is the
-union of the category's annotations in the picture. No row is dropped: what is broken says so.
+COCO-IT has every (image, category) with a caption, among the image's five, that contains the category's name or its
+plural as a whole word: the caption, the word as written there, and the caption without it (Kong et al. 2024, 3.2). A
+mask is the union of the category's annotations in the picture. No row is dropped; broken ones give their reason.
 """
 
 import csv
@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from PIL import Image
 
-from ..captions import core, without
+from ..captions import core, units, without
 from .items import Broken, open_picture
 
 COLUMNS = ("Image ID", "Label", "correct_obj+context", "context", "correct_obj", "context_")
@@ -41,20 +42,20 @@ class Item(NamedTuple):
     number: int = 0
     crowd: bool = False
 
-    def open(self):
-        """The picture, PIL in RGB. Raises Broken."""
+    def open(self) -> Image.Image:
+        """The picture in RGB. Raises Broken."""
         if self.broken:
             raise Broken(self.broken, self.detail)
         return open_picture(self.folder, f"val2017/{self.image}")
 
-    def mask(self):
-        """Where the category is, (h, w) bool, the union of its annotations. Raises Broken where there are none."""
+    def mask(self) -> np.ndarray:
+        """The union (h, w) bool of the category's annotations in the picture. Raises Broken if it has none."""
         coco, categories = _annotations(self.folder)
         found = coco.loadAnns(coco.getAnnIds(imgIds=[self.number], catIds=[categories.get(self.category, -1)]))
         if not found:
             raise Broken("missing mask", f"no annotation of {self.category!r} in image {self.number}")
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # its arrays are made for NumPy 1
+            warnings.simplefilter("ignore", DeprecationWarning)  # pycocotools is made for NumPy 1
             mask = np.any([coco.annToMask(annotation) for annotation in found], axis=0)
         if not mask.any():
             raise Broken("empty mask", f"{self.category!r} covers no pixel of image {self.number}")
@@ -66,7 +67,7 @@ def _read(folder, name):
 
     path = Path(folder) / "annotations" / name
     try:
-        with open(devnull, "w") as nowhere, redirect_stdout(nowhere):  # it prints how long it took
+        with open(devnull, "w") as nowhere, redirect_stdout(nowhere):  # it prints to stdout
             return COCO(path)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"folder must hold COCO's annotations/{name}, got {error}") from error
@@ -79,19 +80,16 @@ def _annotations(folder):
     return coco, {c["name"]: c["id"] for c in coco.loadCats(coco.getCatIds())}
 
 
-def find(caption, name):
+def find(caption: str, name: str) -> tuple[int, int] | None:
     """(position, stop) of a category's name, or its plural, as whole words of caption.split(); None if not there."""
-    return _place(caption, {name.casefold(), _plural(name).casefold()})
+    return _place(caption, [name, _plural(name)])
 
 
 def _place(caption, wanted):
-    """(position, stop) of the first of the wanted texts (in lower case) among the words of a caption, or None."""
-    split = caption.split()
-    lengths = sorted({len(text.split()) for text in wanted})
-    for start, length in ((k, n) for k in range(len(split)) for n in lengths):
-        if core(" ".join(split[start : start + length])).casefold() in wanted:
-            return start, start + length
-    return None
+    """(position, stop) of the first word or phrase of a caption that is wanted, in upper or lower case; else None."""
+    wanted = [text.casefold() for text in wanted if text]
+    found = (unit[:2] for unit in units(caption.casefold(), wanted) if core(unit[2]) in wanted)
+    return next(found, None)
 
 
 @cache
@@ -106,10 +104,10 @@ def _engine():
     return inflect.engine()
 
 
-def load(folder, task="coco_it"):
+def load(folder: str | Path, task: str = "coco_it") -> list[Item]:
     """Items of "coco_it", made from folder/annotations, or of a CSV file of the authors in folder ("COCO-WL.csv").
 
-    folder has val2017/ and annotations/ of instances and captions of val2017. ValueError for missing files or columns.
+    folder has val2017/ and annotations/ (instances and captions of val2017). ValueError for missing files or columns.
     """
     folder = str(folder)
     return list(_made(folder) if task == "coco_it" else _from_csv(folder, task))
@@ -117,18 +115,18 @@ def load(folder, task="coco_it"):
 
 def _made(folder):
     coco, categories = _annotations(folder)
-    told = _read(folder, "captions_val2017.json")
+    sentences = _read(folder, "captions_val2017.json")
     names = {number: name for name, number in categories.items()}
     for image in sorted(coco.getImgIds()):
-        captions = [a["caption"] for a in told.loadAnns(told.getAnnIds(imgIds=[image]))]
+        found = sentences.loadAnns(sentences.getAnnIds(imgIds=[image]))
+        captions = [" ".join(sentence["caption"].split()) for sentence in found]
         there = coco.loadAnns(coco.getAnnIds(imgIds=[image]))
         crowds = Counter(a["category_id"] for a in there if a["iscrowd"])
         for number in sorted({a["category_id"] for a in there}):
             name = names[number]
             for caption in captions:
-                place = find(" ".join(caption.split()), name)
+                place = find(caption, name)
                 if place:
-                    caption = " ".join(caption.split())
                     word = core(" ".join(caption.split()[slice(*place)]))
                     item = Item(f"coco_it/{image:012d}/{name}", name, caption, word, place[0], without(caption, *place))
                     file = coco.loadImgs([image])[0]["file_name"]
@@ -157,11 +155,13 @@ def _from_csv(folder, task):
             yield item._replace(broken="bad entry", detail=f"image, caption and word must be given, got {row!r:.160}")
             continue
         item = item._replace(caption=caption, word=word)
-        place = _place(caption, {word.casefold()})
+        place = _place(caption, [word])
         if place is None:
             yield item._replace(broken="word not in caption", detail=f"{word!r} is no whole word of {caption!r:.160}")
             continue
-        item = item._replace(position=place[0], context=without(caption, *place))  # theirs is damaged in places
+        item = item._replace(
+            position=place[0], context=without(caption, *place)
+        )  # some of the file's contexts are damaged
         file = known.get(int(digits), {}).get("file_name", f"{int(digits):012d}.jpg")
         yield _checked(item, folder, file, int(digits), category, False)
 

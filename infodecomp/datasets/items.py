@@ -1,4 +1,4 @@
-"""What items of all data sets share: a picture in a folder, and a name for what cannot be scored."""
+"""Shared by all data sets: pictures in a folder, and the exception for items that cannot be scored."""
 
 import os
 
@@ -6,16 +6,17 @@ from PIL import Image
 
 
 class Broken(Exception):
-    """An item that cannot be scored: reason is one of its data set's REASONS, detail tells what was found."""
+    """An item that cannot be scored. reason: one of its data set's REASONS; detail: what was found instead."""
 
-    reason = property(lambda self: self.args[0])
-    detail = property(lambda self: self.args[1])
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason, self.detail = reason, detail
 
-    def __str__(self):
+    def __str__(self) -> str:
         return ": ".join(self.args)
 
 
-def path_of(folder, image):
+def path_of(folder: str, image: str) -> str:
     """The path of a file in a folder. Raises Broken if there is none."""
     path = os.path.join(folder, image)
     if not os.path.isfile(path):
@@ -23,13 +24,13 @@ def path_of(folder, image):
     return path
 
 
-def open_picture(folder, image):
-    """PIL in RGB of a file in a folder. Raises Broken if it is missing or damaged, OSError where a disk fails."""
+def open_picture(folder: str, image: str) -> Image.Image:
+    """A picture of a folder in RGB. Raises Broken if it is missing or damaged, OSError if the disk fails."""
     path = path_of(folder, image)
     try:
         with Image.open(path) as picture:
             return picture.convert("RGB")
-    except (OSError, SyntaxError, ValueError, EOFError) as error:  # what Pillow raises for damaged files
+    except (OSError, SyntaxError, ValueError, EOFError) as error:  # raised by Pillow for damaged files
         if getattr(error, "errno", None) is not None:
             raise
         raise Broken("truncated image", f"{path}: {error}".replace(path, image)) from error

@@ -1,12 +1,26 @@
-"""What else could rank captions: CLIP, a language model that never sees the picture, aggregated cross-attention."""
+"""Other scores that rank captions: CLIP, a language model that never sees the picture, aggregated cross-attention.
+
+A score is a function (picture, captions) -> (K,) of a PIL picture and K captions.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import torch
+from PIL import Image
+
+from ..attention import attention_maps, matching_score
+from ..scenes.meaning import log_likelihoods, normalise, possible
+from ..scenes.net import NetworkScenes
+from ..scenes.parts import load_clip
+
+Score: TypeAlias = Callable[[Image.Image, list[str]], torch.Tensor]
 
 
-def clip(name_or_path, device=None):
+def clip(name_or_path: str, device: str | None = None) -> Score:
     """Cosine of picture and caption by a CLIP of transformers, such as laion/CLIP-ViT-H-14-laion2B-s32B-b79K.
 
-    That one is the text encoder's own CLIP of Stable Diffusion 2.1. Returns a function (picture, captions) -> (K,).
+    That one contains the text encoder of Stable Diffusion 2.1.
     """
     from transformers import CLIPModel, CLIPProcessor
 
@@ -21,13 +35,9 @@ def clip(name_or_path, device=None):
     return score
 
 
-def scenes_clip(model):
-    """The same by the CLIP that the scenes network's text encoder began as; model: load("scenes-net")."""
-    from safetensors.torch import load_file
-    from transformers import CLIPConfig, CLIPModel
-
-    both = CLIPModel(CLIPConfig.from_pretrained(model.folder / "clip")).eval()
-    both.load_state_dict(load_file(model.folder / "clip" / "model.safetensors"))
+def scenes_clip(model: NetworkScenes) -> Score:
+    """The same by the CLIP from which the scenes network's text encoder was trained on; model: load("scenes-net")."""
+    both = load_clip(model.folder)
 
     @torch.no_grad()
     def score(picture, captions):
@@ -38,11 +48,10 @@ def scenes_clip(model):
     return score
 
 
-def language_model(name_or_path, device=None):
-    """Log-probability of a caption, without its picture, by a causal language model of transformers.
+def language_model(name_or_path: str, device: str | None = None) -> Score:
+    """Log-probability of a caption in nats, without its picture, by a causal language model of transformers.
 
-    What it gets right of a benchmark can be got right without looking (Lin et al. 2024). Returns a function
-    (picture, captions) -> (K,) nats.
+    Whatever it gets right in a benchmark can be answered without looking (Lin et al. 2024).
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -61,14 +70,13 @@ def language_model(name_or_path, device=None):
     return score
 
 
-def attention(model, *, samples=20, seed=0):
+def attention(model: Any, *, samples: int = 20, seed: int = 0, batch_size: int | None = None) -> Score:
     """Cross-attention to a caption's tokens, pooled by log-sum-exp (after He et al. 2023, but not fine-tuned)."""
-    from ..attention import attention_maps, matching_score
 
     def score(picture, captions):
         x, found = model.encode(picture), []
         for caption in captions:
-            maps = attention_maps(model, x, caption, samples=samples, seed=seed)
+            maps = attention_maps(model, x, caption, samples=samples, seed=seed, batch_size=batch_size)
             words = len(model.tokenizer(caption)["input_ids"]) - 2  # without start and end
             found.append(matching_score(maps, list(range(1, 1 + words)))[0])
         return torch.stack(found)
@@ -76,9 +84,7 @@ def attention(model, *, samples=20, seed=0):
     return score
 
 
-def scenes_text(picture, captions):
-    """Log-probability of a caption in the embedded world, without its picture; −∞ outside its grammar."""
-    from ..scenes.meaning import log_likelihoods, normalise, possible
-
+def scenes_text(picture: Image.Image | None, captions: list[str]) -> torch.Tensor:
+    """Log-probability of a caption in the embedded world, whatever the picture; −∞ outside its grammar."""
     texts = [normalise(caption) for caption in captions]
     return torch.tensor([log_likelihoods(t)[1] if possible(t) else -torch.inf for t in texts], dtype=torch.float64)

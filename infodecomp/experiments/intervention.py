@@ -1,30 +1,31 @@
 """Prompt intervention (Kong et al. 2024, 3.3): a picture is carried to noise under its caption and back under another.
 
-Change is the squared difference of what comes back with and without the intervention, so that the solver's error is in
-both. As in the paper pictures start clean, without the noise of the flow's upper level (chapter 16 tells the price).
-Does information foretell it, per picture and per pixel, and better than attention does?
+The change is the squared difference of the pictures that come back under the edited caption and under the original one,
+so that the solver's error is in both. As in the paper pictures start clean, without the noise of the flow's upper level
+(chapter 16 measures the effect). Does information predict the change, per picture and per pixel, better than attention?
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from PIL import Image
 
 from ..attention import attention_maps, word_map
 from ..captions import replace, without
+from ..datasets.coco import Item
+from ..denoiser import Model
 from ..estimates.information import compare
 from ..flow import from_noise, to_noise
 from .runner import heading
 
 PAPER = {"image": {"cmi": 0.34, "attention": 0.24}, "pixel": {"cmi": 0.27, "attention": 0.21}}  # Pearson correlations
-
-
 PAIRS = "dog=cat,zebra=horse,bed=table,bear=elephant,airplane=kite,person=monkey,people=monkeys,teddy bear=robot"
 
 
 class Edit(NamedTuple):
-    """An item of coco.load with the words position … stop − 1 of its caption omitted or swapped: `edited`."""
+    """An item of coco.load, and its caption with the words position … stop − 1 omitted or swapped: `edited`."""
 
     id: str
     group: str
@@ -35,12 +36,12 @@ class Edit(NamedTuple):
     swapped: bool
     broken: str | None
     detail: str
-    open: Callable
+    open: Callable[[], Image.Image]
 
 
-def pairs(text):
-    """{word: its stand-in}, both ways, of "dog=cat,bed=table", or of the paper's own pairs for "paper"; {} for ""."""
-    found = {}
+def pairs(text: str) -> dict[str, str]:
+    """{word: its replacement}, both ways, for "dog=cat,bed=table" or "paper" (the paper's pairs); {} for ""."""
+    found: dict[str, str] = {}
     for pair in (PAIRS if text == "paper" else text).split(",") if text else []:
         one, _, other = (part.strip() for part in pair.partition("="))
         if not one or not other:
@@ -49,10 +50,10 @@ def pairs(text):
     return found
 
 
-def edits(items, swap=None, placeholder=None):
-    """Edits of items of coco.load: the word omitted (with or without a placeholder), or, with swap, replaced.
+def edits(items: Iterable[Item], swap: Mapping[str, str] | None = None, placeholder: str | None = None) -> list[Edit]:
+    """Edits of items: the word omitted (leaving a placeholder, if any), or, with swap, replaced.
 
-    With swap only items whose word it names are kept, since the others are no part of the experiment.
+    With swap, items whose word is not in it are left out: they are not part of the experiment.
     """
     found = []
     for item in items:
@@ -61,7 +62,7 @@ def edits(items, swap=None, placeholder=None):
         if item.broken:
             edited = ""
         elif not swap:
-            edited = replace(item.caption, item.position, stop, placeholder or "")
+            edited = without(item.caption, item.position, stop, placeholder)
         elif word:
             edited = replace(item.caption, item.position, stop, word)
         else:
@@ -71,28 +72,40 @@ def edits(items, swap=None, placeholder=None):
     return found
 
 
-def intervene(model, x, caption, edited, *, steps=100, range=None):
-    """(back, other): what noise of x (B, C, h, w) under `caption` becomes under it again, and under `edited`.
+def intervene(
+    model: Model,
+    x: torch.Tensor,
+    caption: Any,
+    edited: Any,
+    *,
+    steps: int = 100,
+    range: tuple[float, float] | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Carry x (B, C, h, w) to noise under `caption`, and back (under `caption` again, under `edited`).
 
-    Heun on Karras sigmas, as in the paper; 6 evaluations a step.
+    Heun's method on Karras sigmas, as in the paper; 6 evaluations per step. range: log-SNRs between which the flow
+    runs; None: the model's own.
     """
-    range, options = range or model.flow_range, {"steps": steps}
-    told, otherwise = model.condition(caption), model.condition(edited)
-    noise = to_noise(model, x, told, range=range, **options)
-    return tuple(from_noise(model, noise, c, range=range, **options) for c in (told, otherwise))
+    original, intervened = model.condition(caption), model.condition(edited)
+    noise = to_noise(model, x, original, steps=steps, range=range)
+    back = from_noise(model, noise, original, steps=steps, range=range)
+    return back, from_noise(model, noise, intervened, steps=steps, range=range)
 
 
-def measure(model, item, *, samples, seed, steps=100, batch_size=None):
-    """The record of one Edit.
+def measure(
+    model: Any, item: Edit, *, samples: int, seed: int, steps: int = 100, batch_size: int | None = None
+) -> dict:
+    """The record of one Edit, scored given the caption without the word.
 
-    Against the caption without the word: omission scores by the word's CMI, a swap by the difference of both words'.
+    The score of an omission is the word's CMI; that of a swap is the difference of both words' CMI.
     """
+    options: dict = {"samples": samples, "seed": seed, "batch_size": batch_size}
     x = model.encode(item.open())
     back, other = intervene(model, x, item.caption, item.edited, steps=steps)
     change = (other - back).double().square().sum(1)[0]
-    context = without(item.caption, item.position, item.stop)  # in which a word's CMI is taken, whatever the edit
+    context = without(item.caption, item.position, item.stop)
     conditions = [context, item.caption, item.edited][: 2 + item.swapped]
-    found = compare(model, x, conditions, samples=samples, seed=seed, batch_size=batch_size)
+    found = compare(model, x, conditions, **options)
     standard, orthogonal = (found.information(item.caption, context, kind) for kind in ("standard", "orthogonal"))
     if item.swapped:
         standard = standard - found.information(item.edited, context, "standard")
@@ -101,7 +114,7 @@ def measure(model, item, *, samples, seed, steps=100, batch_size=None):
     scores = {"cmi": standard.nats.item()}
     if hasattr(model, "unet"):
         tokens = model.tokens(item.caption, item.position)
-        maps["attention"] = word_map(attention_maps(model, x, item.caption, samples=samples, seed=seed), tokens)[0]
+        maps["attention"] = word_map(attention_maps(model, x, item.caption, **options), tokens)[0]
         scores["attention"] = maps["attention"].sum().item()
     return {
         "group": item.group,
@@ -113,7 +126,7 @@ def measure(model, item, *, samples, seed, steps=100, batch_size=None):
     }
 
 
-def pearson(one, other):
+def pearson(one: Any, other: Any) -> float | None:
     """Pearson's correlation of two vectors; None where one of them is constant."""
     one, other = (torch.as_tensor(v, dtype=torch.float64).cpu() for v in (one, other))
     if one.std() == 0 or other.std() == 0:
@@ -121,7 +134,7 @@ def pearson(one, other):
     return torch.corrcoef(torch.stack([one, other]))[0, 1].item()
 
 
-def summary(records, repeats=2000, seed=0):
+def summary(records: list[dict], repeats: int = 2000, seed: int = 0) -> dict[str, dict[str, tuple]]:
     """{level: {score: (r, low, high)}} with 95 % intervals, and "cmi − attention" on the same resamples.
 
     Items are resampled, of which a picture may have several. level "image": correlation of scores with changes over
@@ -148,9 +161,9 @@ def summary(records, repeats=2000, seed=0):
     return table
 
 
-def report(tasks):
+def report(tasks: dict[str, list[dict]]) -> str:
     """Markdown of {task: records}: correlations with their intervals, beside the paper's."""
-    lines = []
+    lines: list[str] = []
     for task, records in tasks.items():
         lines += heading(task, records)
         if sum("scores" in r for r in records) < 10:

@@ -5,6 +5,8 @@ A map is brought to the picture's size by bilinear interpolation, scaled to 0–
 """
 
 import hashlib
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +14,8 @@ from PIL import Image
 from torch.nn.functional import interpolate
 
 from ..attention import attention_maps, daam, record, word_map
+from ..datasets.coco import Item
+from ..denoiser import Model
 from ..flow import from_noise, to_noise
 from ..words import word_maps
 from .runner import heading
@@ -27,25 +31,35 @@ PAPER = {
 }
 
 
-def chain_attention(model, x, caption, *, steps=25):
-    """(1, tokens, h, w): attention on the way from noise to the picture x (1, C, h, w), DAAM's, by the flow inverted.
+def chain_attention(model: Any, x: torch.Tensor, caption: str, *, steps: int = 25) -> torch.Tensor:
+    """(1, tokens, h, w): DAAM's maps, attention while the flow generates the picture x (1, C, h, w) from its noise.
 
-    The flow carries x to noise (not recorded) and back: 4 evaluations a step.
+    The flow carries x to noise (not recorded) and back: 4 evaluations per step.
     """
-    told = model.condition(caption)
-    noise = to_noise(model, x, told, steps=steps, range=model.flow_range)
+    condition = model.condition(caption)
+    noise = to_noise(model, x, condition, steps=steps)
     with record(model.unet) as recorder:
-        from_noise(model, noise, told, steps=steps, range=model.flow_range)
+        from_noise(model, noise, condition, steps=steps)
     return daam(recorder, x.shape[2:])
 
 
-def localize(model, picture, caption, position, *, samples=100, seed=0, batch_size=None, attention=True):
+def localize(
+    model: Any,
+    picture: Image.Image,
+    caption: str,
+    position: int,
+    *,
+    samples: int = 100,
+    seed: int = 0,
+    batch_size: int | None = None,
+    attention: bool = True,
+) -> tuple[dict[str, torch.Tensor], dict[str, float]]:
     """{method: map (h, w)} of the word or phrase at a position of caption.split(), and the nats of "cmi" and "mi".
 
-    At 100 samples each method has about 100 evaluations for each caption it needs; the chain of "attention" has 25
+    At 100 samples each method uses about 100 evaluations per caption that it needs; the chain of "attention" has 25
     steps of 4. attention: False for a model without cross-attention.
     """
-    found = word_maps(model, picture, caption, [position], samples=samples, seed=seed, batch_size=batch_size)
+    found: Any = word_maps(model, picture, caption, [position], samples=samples, seed=seed, batch_size=batch_size)
     maps = {"cmi": found.cmi[0].map[0], "mi": found.mi[0].map[0]}
     nats = {"cmi": found.cmi[0].nats.item(), "mi": found.mi[0].nats.item()}
     if attention:
@@ -61,64 +75,67 @@ def _large(map, size):
     return interpolate(map, tuple(size), mode="bilinear", align_corners=False)[0, 0].numpy()
 
 
-def scaled(map, size):
-    """A map (h, w) brought to size (H, W), bilinear, then scaled to 0–1 (a flat map becomes 0); numpy."""
+def scaled(map: torch.Tensor, size: Sequence[int]) -> np.ndarray:
+    """A map (h, w) interpolated to size (H, W), then scaled to 0–1 (a constant map becomes 0)."""
     large = _large(map, size)
     large = large - large.min()
     return large / (large.max() or 1.0)
 
 
-def iou(map, mask):
+def iou(map: torch.Tensor, mask: np.ndarray) -> np.ndarray:
     """Intersection over union of {scaled map > threshold} and mask (H, W) at each of THRESHOLDS, (50,)."""
     shown = scaled(map, mask.shape)[None] > THRESHOLDS[:, None, None]
     both, either = (shown & mask).sum((1, 2)), (shown | mask).sum((1, 2))
     return both / either
 
 
-def inside(map, mask):
-    """Share of a map's total that lies in mask (H, W); 0 of a map that is empty."""
+def inside(map: torch.Tensor, mask: np.ndarray) -> float:
+    """Share of a map's total that lies in mask (H, W); 0 if the total is 0."""
     large = _large(map, mask.shape)
     return float(large[mask].sum() / (large.sum() or 1.0))
 
 
-def framed(model, mask):
-    """A mask (H, W) cut and resized as the model does it with the picture, bool."""
+def framed(model: Any, mask: np.ndarray) -> np.ndarray:
+    """A mask (H, W) bool, cut and resized as the model does with the picture."""
     return np.asarray(model.frame(Image.fromarray(mask.astype(np.uint8) * 255)).convert("L")) > 127
 
 
-def measure(model, item, *, samples, seed, batch_size=None, exact=None):
+def measure(
+    model: Any, item: Item, *, samples: int, seed: int, batch_size: int | None = None, exact: Model | None = None
+) -> dict:
     """The record of one item of coco.load; exact: a model whose CMI map is the truth (800 samples)."""
     frame, mask = model.frame(item.open()), framed(model, item.mask())
-    options = {"samples": samples, "seed": seed, "batch_size": batch_size}
+    options: dict = {"seed": seed, "batch_size": batch_size, "samples": samples}
     maps, nats = localize(model, frame, item.caption, item.position, attention=hasattr(model, "unet"), **options)
-    result = {"group": item.group, "nats": nats, "crowd": bool(getattr(item, "crowd", False))}
+    result: dict = {"group": item.group, "nats": nats, "crowd": item.crowd}
     result["iou"] = {name: np.round(iou(map, mask), 4).tolist() for name, map in maps.items()}
     result["iou"]["whole image"] = [round(float(mask.mean()), 4)] * len(THRESHOLDS)
     result["inside"] = {name: round(inside(map, mask), 4) for name, map in maps.items()}
     if exact is not None:
-        truth = word_maps(exact, frame, item.caption, [item.position], samples=800, seed=seed).cmi[0].map[0]
+        options |= {"samples": 800}
+        found: Any = word_maps(exact, frame, item.caption, [item.position], **options)
+        truth = found.cmi[0].map[0]
         if truth.std() > 0:
-            pairs = {name: torch.corrcoef(torch.stack([map.flatten().double(), truth.flatten()]))[0, 1]
-                     for name, map in maps.items()}  # fmt: skip
-            result["correlation"] = {name: round(r.item(), 4) for name, r in pairs.items()}
+            both = {name: torch.stack([map.flatten().double(), truth.flatten()]) for name, map in maps.items()}
+            result["correlation"] = {name: round(torch.corrcoef(pair)[0, 1].item(), 4) for name, pair in both.items()}
     return result
 
 
-def held_out(name):
-    """Whether an item chooses thresholds (half of them, by a hash of the id) instead of being scored."""
+def held_out(name: str) -> bool:
+    """Whether an item chooses thresholds (half of them do, by a hash of the id) instead of being scored."""
     return hashlib.blake2b(name.encode(), digest_size=1).digest()[0] % 2 == 0
 
 
-def summary(records):
+def summary(records: list[dict]) -> dict[str, dict]:
     """{method: {"miou": (mean, stderr), "flattered": …, "inside": …, "correlation": …, "threshold": t}}.
 
-    Means and standard errors are over items, as if independent; a picture may have several.
-    The threshold is the best one on the half of the records that `held_out` names, scores are means over the rest;
-    "flattered" takes the best threshold on those same pictures, as the paper does.
+    Means and standard errors are over items, as if independent; a picture may have several. The threshold is the best
+    one on the half of the records that `held_out` selects, scores are means over the rest; "flattered" uses the best
+    threshold on the scored pictures themselves, as the paper does.
     """
     kept = [r for r in records if "iou" in r]
     choosing, rest = ([r for r in kept if held_out(r["id"]) == side] for side in (True, False))
-    table = {}
+    table: dict[str, dict] = {}
     for name in (m for m in METHODS if kept and m in kept[0]["iou"]):
         train, test = (np.array([r["iou"][name] for r in half]) for half in (choosing, rest))
         if not len(train) or not len(test):
@@ -137,9 +154,9 @@ def _mean(values):
     return float(np.mean(values)), float(np.std(values, ddof=1) / len(values) ** 0.5) if len(values) > 1 else np.nan
 
 
-def report(tasks, samples=100):
+def report(tasks: dict[str, list[dict]], samples: int = 100) -> str:
     """Markdown of {task: records}: mIoU ± standard error with the threshold held out, beside the paper's own."""
-    lines = []
+    lines: list[str] = []
     for task, records in tasks.items():
         crowds = sum(r.get("crowd", 0) for r in records)
         lines += heading(task, records, f"; {crowds} with crowds")

@@ -1,22 +1,26 @@
-"""Who ranks captions by what: `python -m infodecomp.experiments.ranking OUT.json --network NAME=FOLDER …` tells.
+"""Captions ranked by every score: `python -m infodecomp.experiments.ranking OUT.json --network NAME=FOLDER …`.
 
-For COUNT pictures with two colours, the true caption against others of twelve KINDS, by every score there is; for FEW
-by other networks, and by scenes-net with another item's picture. What OUT.json holds is not measured again.
+For COUNT pictures with two colours, the true caption is compared with others of twelve KINDS, by every score; for FEW
+also by other networks, and by scenes-net given another item's picture. A denoiser already in OUT.json is not measured
+again.
 """
 
 import argparse
-import hashlib
 import json
 import platform
 import random
 from collections import Counter
+from collections.abc import Sequence
 from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import torch
 
 from ..attention import attention_maps, matching_score
+from ..captions import replace
+from ..denoiser import Denoiser, Model
 from ..estimates.information import compare
 from ..estimates.measure import DRAWS, Quantity, measure
 from ..estimates.sampling import Sampling
@@ -24,9 +28,10 @@ from ..integrate import Piecewise
 from ..loading import load
 from ..scenes.edits import OPPOSITE, mixed, places, shuffles, states, swaps, turned
 from ..scenes.excess import BANDS
-from ..scenes.grammar import CLASS, COLOURS, patterns, sample
-from ..scenes.meaning import log_prob, possible
+from ..scenes.grammar import COLOURS, Scene, patterns, sample
+from ..scenes.meaning import classes, log_prob, possible
 from ..scenes.model import proposal
+from ..scenes.net import hashes
 from ..scenes.report import mean
 from ..scenes.sprites import render
 from .baselines import scenes_clip, scenes_text
@@ -36,18 +41,20 @@ SEED, SAMPLES, COUNT, FEW = 14, 32, 160, 64
 ORDERS = ("nouns and adjectives", "all but nouns and adjectives", "within trigrams", "trigrams")  # ARO's shuffles
 KINDS = ("relation", "colours", "nouns", "states", "replaced", "other", "turned", *ORDERS, "other, mixed")
 EDGES = torch.linspace(BANDS[0], BANDS[-1], 57, dtype=torch.float64)
-PROPOSAL = Piecewise(EDGES, proposal(EDGES).masses + 1 / 56)  # half of the draws everywhere, half where texts tell most
+PROPOSAL = Piecewise(EDGES, proposal(EDGES).masses + 1 / 56)  # half of the draws uniform, half where captions count
+Others: TypeAlias = dict[str, list[str | None]]  # {kind: another caption of each item, None if it has none}
 
 
-def items(count, seed=SEED):
-    """(scenes, true captions, {kind: false captions, None where there is none}), of scenes with two colours."""
+def items(count: int, seed: int = SEED) -> tuple[list[Scene], list[str], Others]:
+    """count scenes with two colours, their true captions, and other captions by kind."""
     drawn = [(s, c) for s, _, c in zip(*sample(2 * count + 20, seed), strict=True) if s.first.colour != s.second.colour]
-    pairs, found = drawn[:count], {kind: [] for kind in KINDS}
+    pairs: list[tuple[Scene, str]] = drawn[:count]
+    found: Others = {kind: [] for kind in KINDS}
     for i, (scene, caption) in enumerate(pairs):
         generator, words, alien = random.Random(seed * 100_000 + i), caption.split(), drawn[i + 1][1].split()
         foreign = generator.choice([c for c in COLOURS if c not in (scene.first.colour, scene.second.colour)])
         first = places(words, "colour")[0]
-        replaced = " ".join([*words[:first], foreign, *words[first + 1 :]])
+        replaced = replace(caption, first, first + 1, foreign)
         mixes = [*shuffles(words, generator), mixed(alien, [list(range(len(alien)))], generator)]
         texts = [*swaps(caption), states(caption), replaced, " ".join(alien), turned(caption), *map(" ".join, mixes)]
         for kind, text in zip(KINDS, texts, strict=True):
@@ -55,14 +62,16 @@ def items(count, seed=SEED):
     return [s for s, _ in pairs], [c for _, c in pairs], found
 
 
-def nature(scene, text):
-    """What a text is: "fits", "false", "implausible" (a sentence nothing makes true) or "no sentence"."""
+def nature(scene: Scene, text: str) -> str:
+    """ "fits", "false", "implausible" (a sentence that is true of no scene) or "no sentence"."""
     if possible(text):
         return "false" if log_prob(scene, text) == -float("inf") else "fits"
-    return "implausible" if tuple(CLASS[word] for word in text.split()) in patterns() else "no sentence"
+    return "implausible" if classes(text) in patterns() else "no sentence"
 
 
-def profiles(model, x, columns, samples=SAMPLES, seed=SEED):
+def profiles(
+    model: Model, x: torch.Tensor, columns: list[list[str]], samples: int = SAMPLES, seed: int = SEED
+) -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
     """Log-SNRs and weights (B, samples), and integrands (K, B, samples) of iᵒ and iˢ of K lists of captions."""
     conditions = [model.condition(texts) for texts in (None, *columns)]
     asked = [Quantity(kind, k, 0) for kind in ("orthogonal", "standard") for k in range(1, len(conditions))]
@@ -72,90 +81,119 @@ def profiles(model, x, columns, samples=SAMPLES, seed=SEED):
     return logsnr, weight, dict(zip(("orthogonal", "standard"), both, strict=True))
 
 
-def scores_of(model, logsnr, weight, found):
+def scores_of(
+    model: Denoiser, logsnr: torch.Tensor, weight: torch.Tensor, found: dict[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
     """{name of SCORES: (B, K)}, as infodecomp.experiments.relation.caption_scores, on the draws of `profiles`."""
     gain, at_random = found["standard"], weight * uniform_weight(model, logsnr, PROPOSAL.range)
     each = [found["orthogonal"] * weight, gain * weight, 2 * gain, 2 * gain * at_random]
     return {name: values.mean(2).T for name, values in zip(SCORES, each, strict=True)}
 
 
-def by_band(logsnr, weight, integrand):
+def by_band(logsnr: torch.Tensor, weight: torch.Tensor, integrand: torch.Tensor) -> torch.Tensor:
     """(bands, B, K) nats per band of log-SNR."""
-    return torch.stack([(integrand * weight * ((a <= logsnr) & (logsnr < b))).mean(2).T for a, b in pairwise(BANDS)])
+    inside = [(low <= logsnr) & (logsnr < high) for low, high in pairwise(BANDS)]
+    return torch.stack([(integrand * weight * band).mean(2).T for band in inside])
 
 
-def verdicts(scores, others):
-    """{kind: a character an item}: 1 right, 0 wrong, m if m share the first place, the true one too, - if none."""
+def verdicts(scores: torch.Tensor, others: Others) -> dict[str, str]:
+    """{kind: a character per item} of scores (B, 1 + kinds), the true caption's first.
+
+    1: right, 0: wrong, m: the true caption shares the first place among m, -: there is no other caption. "order" is
+    against all four shuffles at once.
+    """
     scores = torch.as_tensor(scores).double().round(decimals=6)
-    asked = {kind: (others[kind], [0, k]) for k, kind in enumerate(others, 1)}
+    columns = {kind: [0, k] for k, kind in enumerate(others, 1)}
+    exists = {kind: [bool(text) for text in texts] for kind, texts in others.items()}
     if all(order in others for order in ORDERS):
-        four = list(zip(*(others[order] for order in ORDERS), strict=True))
-        asked["order"] = [all(texts) for texts in four], [0, *(list(others).index(order) + 1 for order in ORDERS)]
-    marks = {k: (texts, credit(scores[:, columns]).tolist()) for k, (texts, columns) in asked.items()}
-    mark = lambda there, share: (round(1 / share) if share else 0) if there else "-"  # noqa: E731
-    return {k: "".join(str(mark(*pair)) for pair in zip(*both, strict=True)) for k, both in marks.items()}
+        columns["order"] = [0, *(columns[order][1] for order in ORDERS)]
+        exists["order"] = [all(four) for four in zip(*(exists[order] for order in ORDERS), strict=True)]
+    shares = {kind: credit(scores[:, chosen]).tolist() for kind, chosen in columns.items()}
+    return {kind: "".join(map(_mark, exists[kind], shares[kind])) for kind in columns}
 
 
-def filled(true, others):
-    """Lists of captions, the true ones first; the true one stands in where there is no other."""
-    return [true, *([text or t for text, t in zip(texts, true, strict=True)] for texts in others.values())]
+def _mark(exists, share):
+    return "-" if not exists else str(round(1 / share)) if share else "0"
 
 
-def table(model, x, true, others):
+def filled(true: list[str], others: Others) -> list[list[str]]:
+    """Lists of captions, the true ones first; the true caption replaces another one that does not exist."""
+    return [true, *([text or own for text, own in zip(texts, true, strict=True)] for texts in others.values())]
+
+
+def table(model: Model, x: torch.Tensor, true: list[str], others: Others) -> dict:
     """One denoiser's part of the record: verdicts by score and by band."""
     logsnr, weight, found = profiles(model, x, filled(true, others))
     each = scores_of(model, logsnr, weight, found).items()
-    part = {"count": len(x), "scores": {name: verdicts(values, others) for name, values in each}, "bands": {}}
+    part: dict = {"count": len(x), "scores": {name: verdicts(values, others) for name, values in each}, "bands": {}}
     for name in ("orthogonal", "standard"):
         part["bands"][name] = [verdicts(nats, others) for nats in by_band(logsnr, weight, found[name])]
     return part
 
 
-def apart(model, x, true, others, count=16, kinds=("relation", "colours")):
-    """{kind: [mean, standard error] of d / iᵒ}, d being ½∫E‖ε̂(true) − ε̂(false)‖²dα, iᵒ that of the true caption."""
-    told = [None, true[:count], *(others[kind][:count] for kind in kinds)]
-    c = compare(model, x[:count], told, samples=16, seed=SEED, proposal=PROPOSAL)
-    return {kind: mean(c.information(k, 1).nats / c.information(1, 0).nats) for k, kind in enumerate(kinds, 2)}
+def apart(
+    model: Denoiser,
+    x: torch.Tensor,
+    true: list[str],
+    others: Others,
+    count: int = 16,
+    kinds: Sequence[str] = ("relation", "colours"),
+) -> dict[str, list[float]]:
+    """{kind: [mean, standard error] of d / iᵒ}: d is ½∫E‖ε̂(true) − ε̂(false)‖²dα, iᵒ that of the true caption."""
+    conditions = [None, true[:count], *(others[kind][:count] for kind in kinds)]
+    found = compare(model, x[:count], conditions, samples=16, seed=SEED, proposal=PROPOSAL)
+    own = found.information(1, 0).nats
+    return {kind: mean(found.information(k, 1).nats / own) for k, kind in enumerate(kinds, 2)}
 
 
-def attention(model, x, texts, samples=10):
+def attention(model: Any, x: torch.Tensor, texts: list[str], samples: int = 10) -> torch.Tensor:
     """(B,) attention to a caption's words, pooled by log-sum-exp, in the manner of He et al. (2023)."""
     each = zip(attention_maps(model, x, texts, samples=samples, seed=SEED, proposal=PROPOSAL), texts, strict=True)
     return torch.cat([matching_score(maps[None], range(1, len(text.split()) + 1)) for maps, text in each])
 
 
-def main():
+def main() -> None:
+    """Measure the denoisers that OUT.json lacks and write it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--network", action="append", default=[], metavar="NAME=FOLDER", help="besides scenes-net")
     args = parser.parse_args()
     record = json.loads(args.out.read_text()) if args.out.exists() else {"denoisers": {}}
-    (pairs, true, others), done = items(COUNT), record["denoisers"]
+    scenes, true, others = items(COUNT)
     record["settings"] = {"seed": SEED, "samples": SAMPLES, "count": COUNT, "few": FEW, "bands": list(BANDS)}
     record["versions"] = {"python": platform.python_version()} | {n: version(n) for n in ("torch", "diffusers")}
-    record["relation"] = [next(w for w in t.split() if w in OPPOSITE) for t in true]
-    record["kinds"] = {k: Counter(nature(s, t) for s, t in zip(pairs, v, strict=True) if t) for k, v in others.items()}
+    record["relation"] = [next(word for word in caption.split() if word in OPPOSITE) for caption in true]
+    record["kinds"] = {
+        kind: Counter(nature(scene, text) for scene, text in zip(scenes, texts, strict=True) if text)
+        for kind, texts in others.items()
+    }
     jobs = {"exact": "scenes", "scenes-net": "scenes-net"} | dict(n.split("=", 1) for n in args.network)
-    for name in [name for name in jobs if name not in done]:
-        model, n = load(jobs[name]), COUNT if name in ("exact", "scenes-net") else FEW
-        x, asked = model.encode([render(s) for s in pairs[:n]]), {k: v[:n] for k, v in others.items()}
-        if name == "exact":
-            said = {k: [t if t and possible(t) else None for t in v] for k, v in others.items()}
-            asked = {k: v for k, v in said.items() if sum(map(bool, v)) >= 25}
-        done[name] = table(model, x, true[:n], asked) | {"apart": apart(model, x, true, others)}
-        if name != "exact":
-            files, folder = sorted(model.folder.rglob("*.safetensors")), model.folder
-            digests = {str(f.relative_to(folder)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
-            done[name] |= {"sha256": digests, "training": json.loads((folder / "training.json").read_text())}
-        if name == "scenes-net":
-            for other, score in {"clip": scenes_clip(model), "text": scenes_text}.items():
-                each = [score(render(s), texts) for s, *texts in zip(pairs, *filled(true, others), strict=True)]
-                done[name]["scores"][other] = verdicts(torch.stack(each), others)
-            x, few = x[:FEW], {k: v[:FEW] for k, v in others.items()}
-            looked = [attention(model, x, texts) for texts in filled(true[:FEW], few)]
-            done[name]["scores"]["attention"] = verdicts(torch.stack(looked, 1), few)
-            done["another picture"] = table(model, x.roll(1, 0), true[:FEW], few)
+    for name in [name for name in jobs if name not in record["denoisers"]]:
+        record["denoisers"] |= measured(name, load(jobs[name]), scenes, true, others)
         args.out.write_text(json.dumps(record, indent=1) + "\n")
+
+
+def measured(name: str, model: Any, scenes: list[Scene], true: list[str], others: Others) -> dict[str, dict]:
+    """The parts of the record that come from one denoiser, by name."""
+    count = COUNT if name in ("exact", "scenes-net") else FEW
+    x, asked = model.encode([render(scene) for scene in scenes[:count]]), {k: v[:count] for k, v in others.items()}
+    if name == "exact":  # it is asked about sentences only, of kinds that have 25
+        sentences = {k: [t if t and possible(t) else None for t in v] for k, v in others.items()}
+        asked = {k: v for k, v in sentences.items() if sum(map(bool, v)) >= 25}
+    part = table(model, x, true[:count], asked) | {"apart": apart(model, x, true, others)}
+    if name == "exact":
+        return {name: part}
+    part |= {"sha256": hashes(model.folder), "training": json.loads((model.folder / "training.json").read_text())}
+    if name != "scenes-net":
+        return {name: part}
+    captions = filled(true, others)
+    for other, score in {"clip": scenes_clip(model), "text": scenes_text}.items():
+        each = [score(render(scene), list(texts)) for scene, *texts in zip(scenes, *captions, strict=True)]
+        part["scores"][other] = verdicts(torch.stack(each), others)
+    x, few = x[:FEW], {k: v[:FEW] for k, v in others.items()}
+    looked = [attention(model, x, texts) for texts in filled(true[:FEW], few)]
+    part["scores"]["attention"] = verdicts(torch.stack(looked, 1), few)
+    return {name: part, "another picture": table(model, x.roll(1, 0), true[:FEW], few)}
 
 
 if __name__ == "__main__":

@@ -5,14 +5,19 @@ A right choice counts 1, a tie for the first place among m captions 1/m.
 
 import math
 from collections import Counter
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from scipy.stats import binomtest
 
+from ..datasets.aro import Item
 from ..datasets.items import Broken
+from ..denoiser import Denoiser, Model
 from ..estimates.information import compare
+from ..integrate import Proposal
+from .baselines import Score
 from .runner import heading
 
 SCORES = {
@@ -30,20 +35,24 @@ PAPER = {
 }
 
 
-class Accuracy(NamedTuple):
-    """Share of right choices among `count`, with Wilson's 95 % interval."""
+@dataclass(frozen=True)
+class Accuracy:
+    """Share of right choices among `count`, with Wilson's 95 % interval. Unpacks into these four."""
 
     share: float
     low: float
     high: float
     count: int
 
-    def __str__(self):
+    def __iter__(self) -> Iterator[float]:
+        return iter((self.share, self.low, self.high, self.count))
+
+    def __str__(self) -> str:
         return f"{100 * self.share:.1f} [{100 * self.low:.1f}, {100 * self.high:.1f}]"
 
 
-def uniform_weight(model, logsnr, range):
-    """Density of log-SNR under uniformly drawn timesteps: from the model's `schedule`, else uniform over the range."""
+def uniform_weight(model: Denoiser, logsnr: torch.Tensor, range: tuple[float, float]) -> torch.Tensor:
+    """Density of log-SNR under uniformly drawn timesteps of the model's `schedule`; without one, uniform over range."""
     schedule = getattr(model, "schedule", None)
     if schedule is None:
         low, high = range
@@ -54,32 +63,42 @@ def uniform_weight(model, logsnr, range):
     return torch.tensor(slopes[cell], device=logsnr.device)
 
 
-def caption_scores(model, x, captions, *, samples=100, seed=0, proposal=None, batch_size=None):
+def caption_scores(
+    model: Denoiser,
+    x: torch.Tensor,
+    captions: Sequence[str | list[str]],
+    *,
+    samples: int = 100,
+    seed: int = 0,
+    proposal: Proposal | str | None = None,
+    batch_size: int | None = None,
+) -> dict[str, torch.Tensor]:
     """{name of SCORES: (B, K)} of K captions (each a str, or a list of B) on shared noise: K + 1 evaluations a sample.
 
-    x (B, C, h, w). "standard" and "uniform" differ in the weight of log-SNRs alone, "mse" weighs each draw alike.
+    x (B, C, h, w). "standard" and "uniform" differ only in the weight of log-SNRs; "mse" weights all draws equally.
     """
     found = compare(model, x, [None, *captions], samples=samples, seed=seed, proposal=proposal, batch_size=batch_size)
-    rows = {name: [] for name in SCORES}
+    rows: dict[str, list[torch.Tensor]] = {name: [] for name in SCORES}
     for k in range(1, len(captions) + 1):
         standard = found.information(k, 0, "standard")
         rows["orthogonal"].append(found.information(k, 0).nats)
         rows["standard"].append(standard.nats)
-        logsnr, gain, weight = standard.profile
-        rows["mse"].append(2 * gain.mean(1))  # the unconditional error is the same for all captions
-        rows["uniform"].append(2 * (gain * weight * uniform_weight(model, logsnr, standard.range)).mean(1))
+        profile = standard.profile
+        weight = profile.weight * uniform_weight(model, profile.logsnr, standard.range)
+        rows["mse"].append(2 * profile.integrand.mean(1))  # the unconditional error is the same for all captions
+        rows["uniform"].append(2 * (profile.integrand * weight).mean(1))
     return {name: torch.stack(columns, 1) for name, columns in rows.items()}
 
 
-def credit(scores):
+def credit(scores: torch.Tensor | Sequence[Sequence[float]]) -> torch.Tensor:
     """(B,) of scores (B, K), the true caption first: 1 if it is highest, 1/m if m share the first place with it."""
     scores = torch.as_tensor(scores, dtype=torch.float64)
     best = scores == scores.max(1, keepdim=True).values
     return best[:, 0].double() / best.sum(1)
 
 
-def accuracy(credits):
-    """Wilson's interval (1927) of a share of right choices; ties enter with their part."""
+def accuracy(credits: Sequence[float]) -> Accuracy:
+    """Share of right choices, with Wilson's interval (1927); a tie counts as a fraction of a choice."""
     count, share = len(credits), float(np.mean(credits))
     z2 = 1.959964**2
     centre = (share + z2 / (2 * count)) / (1 + z2 / count)
@@ -87,7 +106,7 @@ def accuracy(credits):
     return Accuracy(share, max(0.0, centre - half), min(1.0, centre + half), count)
 
 
-def paired(one, other):
+def paired(one: Sequence[float], other: Sequence[float]) -> tuple[float, float, float]:
     """Difference of two shares on the same items, its standard error, and p of the exact sign test (McNemar's)."""
     difference = np.asarray(one, float) - np.asarray(other, float)
     better, worse = int((difference > 0).sum()), int((difference < 0).sum())
@@ -95,24 +114,34 @@ def paired(one, other):
     return difference.mean(), difference.std(ddof=1) / math.sqrt(len(difference)), p
 
 
-def measure(model, item, *, samples, seed, batch_size=None, others=()):
-    """The record of one item (with .captions, .group, .open()): scores of its captions by the model and by `others`,
-    {name: function of (picture, captions) -> (K,)}. Raises aro.Broken for what cannot be measured."""
+def measure(
+    model: Model,
+    item: Item,
+    *,
+    samples: int,
+    seed: int,
+    batch_size: int | None = None,
+    others: Mapping[str, Score] | None = None,
+) -> dict:
+    """The record of one item: scores of its captions by the model and by `others`, {name: score} of baselines.
+
+    Raises Broken for an item that cannot be measured.
+    """
     if item.broken:
         raise Broken(item.broken, item.detail)
     picture, captions = item.open(), list(item.captions)
     found = caption_scores(model, model.encode(picture), captions, samples=samples, seed=seed, batch_size=batch_size)
     scores = {name: row[0].tolist() for name, row in found.items()}
-    scores |= {name: torch.as_tensor(score(picture, captions)).tolist() for name, score in dict(others).items()}
+    scores |= {name: torch.as_tensor(score(picture, captions)).tolist() for name, score in (others or {}).items()}
     return {"group": item.group, "scores": scores}
 
 
-def summary(records, least=25):
-    """{score: {"all": Accuracy, group: Accuracy, …}} of a task's records; groups of fewer than `least` are left out."""
-    kept = [r for r in records if "scores" in r]
-    names = list(dict.fromkeys(name for r in kept for name in r["scores"]))
-    groups = Counter(r["group"] for r in kept if r["group"])
-    table = {}
+def summary(records: list[dict], least: int = 25) -> dict[str, dict[str, Accuracy]]:
+    """{score: {"all": Accuracy, group: Accuracy, …}} of a task's records, for groups of at least `least`."""
+    kept = [record for record in records if "scores" in record]
+    names = list(dict.fromkeys(name for record in kept for name in record["scores"]))
+    groups = Counter(record["group"] for record in kept if record["group"])
+    table: dict[str, dict[str, Accuracy]] = {}
     for name in names:
         rows = [(r["group"], credit([r["scores"][name]]).item()) for r in kept if name in r["scores"]]
         table[name] = {"all": accuracy([c for _, c in rows])}
@@ -121,9 +150,9 @@ def summary(records, least=25):
     return table
 
 
-def report(tasks, least=25):
-    """Markdown of {task: records}: accuracy with its interval per score, the paper's own number in its own column."""
-    lines = []
+def report(tasks: dict[str, list[dict]], least: int = 25) -> str:
+    """Markdown of {task: records}: each score's accuracy with its interval; the paper's number in its own column."""
+    lines: list[str] = []
     for task, records in tasks.items():
         table = summary(records, least)
         lines += heading(task, records)

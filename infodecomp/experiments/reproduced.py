@@ -1,8 +1,8 @@
-"""What of the paper was reproduced: each table and claim beside the record of ours that answers it.
+"""The reproduction of the paper: each of its tables and claims beside our record of the same experiment.
 
-The paper's numbers are Stable Diffusion 2.1's on photographs; ours are the scenes network's on the embedded world. They
-answer the same question and are not expected to agree. `table` draws every number of ours from records/, which the
-commands of infodecomp.cli wrote; nothing is typed in.
+The paper's numbers are those of Stable Diffusion 2.1 on photographs; ours are those of the scenes network in the
+embedded world. They answer the same question and are not expected to agree. `table` reads every number of ours from
+records/, which the commands of infodecomp.cli wrote; none is written by hand.
 """
 
 import json
@@ -24,7 +24,7 @@ SCALE, PATH, NOT = "scene scale", "path tested, weights needed", "not attempted"
 
 
 class Row(NamedTuple):
-    """One item of the paper: where it stands, what it says, its number; ours, and how to get the paper's own."""
+    """One result of the paper: where, what, and its number; ours, its state, and how to get the paper's own."""
 
     where: str
     what: str
@@ -34,7 +34,7 @@ class Row(NamedTuple):
     how: str
 
 
-def read(name):
+def read(name: str) -> dict:
     """A record of records/ by name: {"settings", "versions", "weights", "tasks"}."""
     return json.loads((RECORDS / f"{name}.json").read_text(encoding="utf-8"))
 
@@ -111,14 +111,15 @@ def _other_rows():
     yield Row("2.4", "all of it on photographs with Stable Diffusion 2.1", "", "", PATH, "chapter 13, on a GPU")
 
 
-def rows():
+def rows() -> list[Row]:
     """All rows, in the paper's order."""
     return [*_other_rows(), *_relation_rows(), *_localization_rows(), *_intervention_rows()]
 
 
-def table():
+def table() -> str:
     """Markdown of rows(): a table for each part of the paper, and the commands that the letters stand for."""
-    lines, part = [], None
+    lines: list[str] = []
+    part = ""
     for row in rows():
         if row.where != part:
             part = row.where

@@ -1,27 +1,30 @@
-"""One record per item, whoever computes it and however often the run is killed: a table depends on its items alone."""
+"""Runs that can be interrupted and shared: one record per item, so that a table depends on its items alone."""
 
 import hashlib
 import json
 import os
 import platform
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from ..datasets.items import Broken
+from ..scenes import net
 
 PACKAGES = ("infodecomp", "torch", "diffusers", "transformers", "numpy", "textblob")
 
 
-def item_seed(seed, item):
-    """The seed of an item's noise, from the run's seed and the item's id: the same in whatever order or process."""
+def item_seed(seed: int, item: str) -> int:
+    """The seed of an item's noise, from the run's seed and the item's id; order and process do not matter."""
     return int.from_bytes(hashlib.blake2b(f"{seed},{item}".encode(), digest_size=4).digest(), "big")
 
 
 @contextmanager
-def processes():
-    """(rank, number of processes) under `accelerate launch` or `torchrun`, else (0, 1); all meet again at the end."""
+def processes() -> Iterator[tuple[int, int]]:
+    """(rank, number of processes) under `accelerate launch` or `torchrun`, else (0, 1); at the end all wait for all."""
     if int(os.environ.get("WORLD_SIZE", 1)) == 1:
         yield 0, 1
         return
@@ -34,8 +37,8 @@ def processes():
     state.destroy_process_group()
 
 
-def read_records(out):
-    """{id: record} of a run's folder. A line that a killed process left half written does not count."""
+def read_records(out: str | Path) -> dict[str, dict]:
+    """{id: record} of a run's folder. A half-written line of a killed process is ignored."""
     records = {}
     for file in sorted(Path(out).glob("records-*.jsonl")):
         for line in file.read_bytes().split(b"\n")[:-1]:
@@ -44,8 +47,8 @@ def read_records(out):
     return records
 
 
-def settle(out, settings):
-    """Write a run's settings, with versions, or check that the folder's are the same. ValueError where they differ."""
+def settle(out: str | Path, settings: dict) -> None:
+    """Write a run's settings, with versions, or check that the folder has the same. ValueError if they differ."""
     file, machine = Path(out) / "settings.json", {name: version(name) for name in PACKAGES}
     machine |= {"python": platform.python_version()}
     if file.exists():
@@ -62,14 +65,23 @@ def settle(out, settings):
     fresh.replace(file)
 
 
-def run(out, settings, items, measure, *, rank=0, world=1, progress=lambda record, left: None):
-    """Measure what no process has yet measured; items: objects with .id; measure(item) -> dict, or raises Broken.
+def run(
+    out: str | Path,
+    settings: dict,
+    items: Sequence[Any],
+    measure: Callable[[Any], dict],
+    *,
+    rank: int = 0,
+    world: int = 1,
+    progress: Callable[[dict, int], None] = lambda record, left: None,
+) -> None:
+    """Measure the items that have no record yet; items: objects with .id; measure(item) -> dict, or raises Broken.
 
     Process `rank` of `world` takes every world-th item. Each record is on disk before the next item begins.
     """
     settle(out, settings)
     done, own = read_records(out), Path(out) / f"records-{rank:05d}.jsonl"
-    if own.exists():  # cut off what a killed process left half written
+    if own.exists():  # cut off a half-written line of a killed process
         whole = own.read_bytes()
         with own.open("r+b") as file:
             file.truncate(whole.rfind(b"\n") + 1)
@@ -86,29 +98,28 @@ def run(out, settings, items, measure, *, rank=0, world=1, progress=lambda recor
             progress(record, len(mine) - k - 1)
 
 
-def in_order(out, ids):
+def in_order(out: str | Path, ids: list[str]) -> tuple[list[dict], list[str]]:
     """The records of ids, in their order, and the ids that have none yet."""
     records = read_records(out)
     return [records[i] for i in ids if i in records], [i for i in ids if i not in records]
 
 
-def heading(task, records, more=""):
+def _broken(records):
+    return Counter(record["broken"] for record in records if "broken" in record)
+
+
+def heading(task: str, records: list[dict], more: str = "") -> list[str]:
     """Lines of Markdown that begin a task's report: how many items, and how many of them broken, by reason."""
-    broken = Counter(r["broken"] for r in records if "broken" in r)
-    told = ", ".join(f"{n} broken ({reason})" for reason, n in sorted(broken.items())) or "none broken"
-    return [f"## {task}", "", f"{len(records)} items; {told}{more}", ""]
+    counts = [f"{count} broken ({reason})" for reason, count in sorted(_broken(records).items())]
+    return [f"## {task}", "", f"{len(records)} items; {', '.join(counts) or 'none broken'}{more}", ""]
 
 
-def condensed(records, table):
-    """What a record of a run keeps: counts, what was broken, and the numbers of the table."""
-    broken = Counter(r["broken"] for r in records if "broken" in r)
-    return {"count": len(records), "broken": dict(broken), "table": table}
+def condensed(records: list[dict], table: dict) -> dict:
+    """The part of a run that its record keeps: counts, also of broken items by reason, and the table's numbers."""
+    return {"count": len(records), "broken": dict(_broken(records)), "table": table}
 
 
-def hashes(model):
+def hashes(model: str) -> dict[str, str]:
     """{file: sha256} of the weights of a local model, "scenes-net" or a folder; {} for others."""
-    from ..scenes.net import NETWORK
-
-    folder = NETWORK if model == "scenes-net" else Path(model)
-    files = sorted(folder.rglob("*.safetensors")) if folder.is_dir() else []
-    return {str(f.relative_to(folder)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
+    folder = net.NETWORK if model == "scenes-net" else Path(model)
+    return net.hashes(folder) if folder.is_dir() else {}

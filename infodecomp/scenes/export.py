@@ -11,19 +11,21 @@ from pathlib import Path
 
 from PIL import Image
 
+from ..captions import without
 from .edits import swaps
 from .grammar import CLASS, NOUNS, captions, position, sample
 from .sprites import SIZE, mask, render
 
-CANVAS, GREY = (48, 40), (128, 128, 128)  # what a VG picture is pasted into, so that a box has something to cut off
+CANVAS, GREY = (48, 40), (128, 128, 128)  # a VG picture is pasted onto it, so that a box has something to cut off
+COLUMNS = ("Image ID", "Label", "correct_obj+context", "context", "correct_obj", "context_", "word type")
 
 
-def aro(folder, count, seed=0):
-    """Write count entries of each of ARO's four files, and their pictures, into a folder (made if it is not there).
+def aro(folder: str | Path, count: int, seed: int = 0) -> None:
+    """Write count entries of each of ARO's four files, and their pictures, into a folder, which is created if missing.
 
-    Every scene's objects differ in colour, so that both the swapped relation and the swapped colours are false of it.
-    The order files have two captions a picture: shuffles are made when they are loaded. Each entry tells its "scene",
-    a place in scenes(). The same seed writes the same scenes.
+    The two objects of a scene differ in colour, so that a caption with the relation or the colours swapped is false.
+    The order files have two captions per picture; shuffles are made on loading. "scene" of an entry is its position in
+    scenes(). The same seed writes the same scenes.
     """
     if not isinstance(count, int) or isinstance(count, bool) or count < 1:
         raise ValueError(f"count must be a positive whole number, got {count!r}")
@@ -45,7 +47,7 @@ def aro(folder, count, seed=0):
 
 
 def _pairs(count, seed):
-    """count scenes with objects of two colours, and a caption of each."""
+    """count scenes with objects of two colours, each with a caption."""
     found, draws = [], 0
     while len(found) < count:  # three of four scenes have two colours
         draws = 2 * draws or 2 * count
@@ -81,48 +83,44 @@ def _order(kind, number, scene, caption):
     return {"image": path, "caption": [caption, other]}, path, render(scene)
 
 
-def coco(folder, count, seed=0):
+def coco(folder: str | Path, count: int, seed: int = 0) -> None:
     """Write count scenes in COCO's format: val2017/, and annotations/ of captions and of objects with their masks.
 
-    A category is a noun; its annotation is the thing's mask, run-length encoded. `scenes.csv` beside them has, in the
-    columns of the authors' files, one row for a word of each other kind, with the kind as word type; its mask in COCO's
-    sense is that of the noun it belongs to. The same seed writes the same scenes.
+    A category is a noun; its annotation is the object's mask, run-length encoded. `scenes.csv` has, in the columns of
+    the authors' files, a row for each colour and state, with "adjective" or "verb" as word type; its mask in COCO's
+    sense is that of its noun. The same seed writes the same scenes.
     """
     folder = Path(folder)
     (folder / "val2017").mkdir(parents=True, exist_ok=True)
     (folder / "annotations").mkdir(exist_ok=True)
-    images, told, annotations, rows = [], [], [], []
+    images, sentences, rows = [], [], []
+    annotations: list[dict] = []
     for i, (scene, caption) in enumerate(_pairs(count, seed), 1):
         file = f"{i:012d}.png"
         render(scene).save(folder / "val2017" / file)
         images.append({"id": i, "file_name": file, "width": SIZE, "height": SIZE, "scene": position(scene)})
-        told.append({"id": i, "image_id": i, "caption": caption})
+        sentences.append({"id": i, "image_id": i, "caption": caption})
         for thing in scene[3:]:
             where = {"image_id": i, "category_id": NOUNS.index(thing.noun) + 1, "iscrowd": 0}
             annotations.append({"id": len(annotations) + 1, "segmentation": _runs(mask(scene, thing.noun)), **where})
         rows += [[f"{i:012d}", *row] for row in _word_rows(scene, caption)]
     categories = [{"id": k, "name": noun} for k, noun in enumerate(NOUNS, 1)]
-    files = {"instances": {"categories": categories, "annotations": annotations}, "captions": {"annotations": told}}
+    instances = {"categories": categories, "annotations": annotations}
+    files = {"instances": instances, "captions": {"annotations": sentences}}
     for name, found in files.items():
         text = json.dumps({"images": images} | found, indent=1)
         (folder / "annotations" / f"{name}_val2017.json").write_text(text + "\n")
-    with (folder / "scenes.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([["Image ID", "Label", *HEAD], *rows])
-
-
-HEAD = ("correct_obj+context", "context", "correct_obj", "context_", "word type")
+    with (folder / "scenes.csv").open("w", newline="") as table:
+        csv.writer(table).writerows([COLUMNS, *rows])
 
 
 def _word_rows(scene, caption):
     """A row for each colour and state of a caption: label, caption, context, word, context with "_", kind."""
-    words = caption.split()
-    for k, word in enumerate(words):
-        kind = CLASS[word]
-        if kind not in ("colour", "state"):
-            continue
-        thing = next(thing for thing in scene[3:] if word in thing)
-        contexts = [" ".join(w for w in (*words[:k], *gap, *words[k + 1 :])) for gap in ((), ("_",))]
-        yield [thing.noun, caption, contexts[0], word, contexts[1], {"colour": "adjective", "state": "verb"}[kind]]
+    for k, word in enumerate(caption.split()):
+        kind = {"colour": "adjective", "state": "verb"}.get(CLASS[word])
+        if kind:
+            thing = next(thing for thing in scene[3:] if word in thing)
+            yield [thing.noun, caption, without(caption, k, k + 1), word, without(caption, k, k + 1, "_"), kind]
 
 
 def _runs(where):

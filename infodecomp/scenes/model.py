@@ -1,6 +1,7 @@
 """The space of the pictures, and the exact denoiser of the world: a text-to-image diffusion model without weights."""
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,15 +11,15 @@ from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 from ..exact import Exact, one_row
 from ..integrate import Piecewise
 from ..models.base import Model
-from .grammar import OBJECTS, PHRASES, Thing, log_prior_nouns
+from .grammar import OBJECTS, PHRASES, Thing, log_prior_nouns, scenes
 from .meaning import normalise, read
-from .sprites import GROUND, PLACES, SIZE, SKY, SPRITE, sky, sprite
+from .sprites import GROUND, PLACES, SIZE, SKY, SPRITE, render, sky, sprite
 
 JITTER = 0.1  # width of the blur around each picture in units of x, about five of 255 grey levels
 
 
 def _space():
-    """The world's mean picture (3, 32, 32) in 0…1 and the standard deviation of its pixels around it, by the prior."""
+    """Mean picture (3, 32, 32), in 0…1, and standard deviation of the pixels around it, under the prior."""
     nouns = log_prior_nouns().exp()
     shares = [(nouns.sum(0).sum(dim) / 8).repeat_interleave(8)[:, None, None, None] for dim in (1, 0)]
     things = torch.tensor(np.array([sprite(Thing(*thing))[0] for thing in OBJECTS])) / 255.0
@@ -40,8 +41,8 @@ def _space():
 MEAN, SCALE = _space()
 
 
-def proposal(edges):
-    """Where texts tell about pictures, log-SNR −11 to −1, and 1 % of that density elsewhere."""
+def proposal(edges: torch.Tensor) -> Piecewise:
+    """Most draws where captions carry information, log-SNR −11 to −1; a hundredth of that density elsewhere."""
     middle = (edges[1:] + edges[:-1]) / 2
     density = torch.sigmoid(middle + 8) * torch.sigmoid(-1.5 * (middle + 2)) + 0.01
     return Piecewise(edges, density * edges.diff())
@@ -50,15 +51,17 @@ def proposal(edges):
 class ScenesModel(Model):
     """The model interface around a denoiser of scenes: pictures to x and back, generation, inversion.
 
-    x (B, 12, 16, 16): the picture less the world's mean picture, in units of its standard deviation, pixel-unshuffled,
-    which only sorts the numbers anew: nats per cell of x are nats per 2 × 2 pixels.
+    x (B, 12, 16, 16): the picture minus the world's mean picture, in units of its standard deviation, pixel-unshuffled,
+    which only reorders the numbers: nats per cell of x are nats per 2 × 2 pixels.
     """
 
-    shape, phrases = (12, SIZE // 2, SIZE // 2), PHRASES
+    device: torch.device
+    shape = 12, SIZE // 2, SIZE // 2
+    phrases = PHRASES
     flow_range = (-14.0, 4.0)  # log-SNRs between which `generate` and `invert` run
     _as_read = staticmethod(normalise)
 
-    def encode(self, images):
+    def encode(self, images: Image.Image | list[Image.Image]) -> torch.Tensor:
         """x (B, 12, 16, 16) float32 of one or several 32 × 32 PIL images. Raises ValueError for another size."""
         images = [images] if isinstance(images, Image.Image) else list(images)
         sizes = {getattr(image, "size", type(image).__name__) for image in images}
@@ -67,11 +70,17 @@ class ScenesModel(Model):
         pictures = torch.tensor(np.array([image.convert("RGB") for image in images])).permute(0, 3, 1, 2) / 255.0
         return pixel_unshuffle((pictures - MEAN) / SCALE, 2).float().to(self.device)
 
-    def decode(self, x):
-        """PIL images of x (B, 12, 16, 16), clipped to what 8 bits hold."""
+    def decode(self, x: torch.Tensor) -> list[Image.Image]:
+        """PIL images of x (B, 12, 16, 16), clipped to the range of 8 bits."""
         pictures = pixel_shuffle(x.detach().cpu().double(), 2) * SCALE + MEAN
         levels = (pictures.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1)
         return [Image.fromarray(picture.numpy()) for picture in levels]
+
+
+def encode_all(model: ScenesModel) -> torch.Tensor:
+    """Every scene as x, (28672, 12, 16, 16) float32."""
+    parts = [scenes()[i : i + 4096] for i in range(0, len(scenes()), 4096)]
+    return torch.cat([model.encode([render(scene) for scene in part]) for part in parts])
 
 
 class ExactScenes(ScenesModel, Exact):
@@ -79,13 +88,13 @@ class ExactScenes(ScenesModel, Exact):
 
     Objects never overlap. Given layout and sky, the log-likelihood of a scene is a sum of its sprites' scores, and the
     sum over scenes factors over nouns: 8 places × 64 sprites instead of 28,672 pictures, and exactly the same numbers.
-    Conditions are texts of the grammar (None: nothing said), or what `condition` makes of them. Texts outside it raise
-    ValueError with the nearest one inside.
+    Conditions are texts of the grammar (None: the empty text), or what `condition` returns for them. A text outside the
+    grammar raises ValueError with the nearest one inside.
     """
 
     dim = 3 * SIZE * SIZE
 
-    def __init__(self):
+    def __init__(self) -> None:
         ground = torch.tensor(GROUND).double()[:, None, None]
         flat = lambda picture: torch.tensor(picture).double().permute(2, 0, 1)  # noqa: E731
         base = ground.expand(3, SIZE, SIZE).clone()
@@ -98,7 +107,7 @@ class ExactScenes(ScenesModel, Exact):
         self.jitter = JITTER
         self.proposal = proposal(torch.cat([torch.linspace(-16, 2, 73), torch.linspace(3, 20, 18)]))
 
-    def condition(self, captions):
+    def condition(self, captions: Any) -> torch.Tensor:
         """Readings of captions (None, a str or a list of str) as one tensor (1 or B, readings, 134), encoded once."""
         if isinstance(captions, torch.Tensor):
             return captions
@@ -111,7 +120,7 @@ class ExactScenes(ScenesModel, Exact):
     def _solve(self, z, signal, noise, condition):
         readings = one_row(self.condition(condition).to(z.device))
         if readings.ndim != 3 or readings.shape[2] != 6 + 2 * len(OBJECTS) or len(readings) not in (1, len(z)):
-            raise ValueError(f"condition must be texts or what .condition makes of them, got {tuple(readings.shape)}")
+            raise ValueError(f"condition must be texts or what .condition returns, got {tuple(readings.shape)}")
         log_prob, solved, step = z.new_empty(len(z)), torch.empty_like(z), max(1, 2048 // readings.shape[1])
         for start in range(0, len(z), step):
             rows = slice(start, start + step)
@@ -121,21 +130,20 @@ class ExactScenes(ScenesModel, Exact):
 
     def _rows_at_once(self, z, signal, noise, readings):
         scale, width = signal.sqrt(), signal * self.jitter**2 + noise  # (N, 1)
-        r = pixel_shuffle(z.reshape(-1, 12, SIZE // 2, SIZE // 2), 2) - scale[..., None, None] * self.base
+        residual = pixel_shuffle(z.reshape(-1, 12, SIZE // 2, SIZE // 2), 2) - scale[..., None, None] * self.base
         cuts = [self._cut(place) for places in PLACES.values() for place in places]
-        patches = torch.stack([r[cut].flatten(1) for cut in cuts], 1)  # (N, 8, 300)
+        patches = torch.stack([residual[cut].flatten(1) for cut in cuts], 1)  # (N, 8, 300)
         scores = self._score(patches @ self.things.T, self.things, scale[..., None], width[..., None])
-        dark = self._score(
-            r[:, :, :SKY].flatten(1) @ self.night.flatten(), self.night.flatten(), scale[:, 0], width[:, 0]
-        )
+        night = self.night.flatten()
+        dark = self._score(residual[:, :, :SKY].flatten(1) @ night, night, scale[:, 0], width[:, 0])
         weights, at_night, log_evidence = self._posterior(scores.unflatten(1, (4, 2)), dark, readings)
         parts = (weights @ self.things).unflatten(2, (3, SPRITE, SPRITE))  # (N, 8, 3, 10, 10)
-        r = r.clone()
-        constant = (r.flatten(1) ** 2).sum(1) / width[:, 0] + self.dim * (2 * math.pi * width[:, 0]).log()
+        residual = residual.clone()
+        constant = (residual.flatten(1) ** 2).sum(1) / width[:, 0] + self.dim * (2 * math.pi * width[:, 0]).log()
         for k, cut in enumerate(cuts):
-            r[cut] -= scale[..., None, None] * parts[:, k]
-        r[:, :, :SKY] -= (scale[:, 0] * at_night)[:, None, None, None] * self.night
-        return log_evidence - 0.5 * constant, pixel_unshuffle(r, 2).flatten(1) / width
+            residual[cut] -= scale[..., None, None] * parts[:, k]
+        residual[:, :, :SKY] -= (scale[:, 0] * at_night)[:, None, None, None] * self.night
+        return log_evidence - 0.5 * constant, pixel_unshuffle(residual, 2).flatten(1) / width
 
     @staticmethod
     def _cut(place):
@@ -144,13 +152,13 @@ class ExactScenes(ScenesModel, Exact):
 
     @staticmethod
     def _score(products, templates, scale, width):
-        """Log-likelihood ratio of a template against none, from its products with what is seen."""
+        """Log-likelihood ratio of a template against no template, from its products with the picture."""
         return (scale * products - scale**2 * (templates**2).sum(-1) / 2) / width
 
     def _posterior(self, scores, dark, readings):
-        """P(object at place) (N, 8, 64), P(night) (N,) and the log of the sum over scenes (N,), times p(text).
+        """P(object at place) (N, 8, 64), P(night) (N,), and the log (N,) of the sum over scenes, p(text) included.
 
-        From scores (N, 4 layouts, 2, 64 objects) and those of the night (N,).
+        From the scores of objects (N, 4 layouts, 2, 64 objects) and of the night (N,).
         """
         layout, sky, things = readings.log().split([4, 2, 2 * len(OBJECTS)], 2)
         # (N, R, layouts, 2, nouns, 8 kinds of one noun)
@@ -167,7 +175,7 @@ class ExactScenes(ScenesModel, Exact):
         weights = (by_noun[..., None] * kinds).sum(1).flatten(3).flatten(1, 2)
         return weights, joint[:, :, :, 1].sum((1, 2, 3, 4)), total
 
-    def log_prob(self, x, condition=None):
+    def log_prob(self, x: torch.Tensor, condition: Any = None) -> torch.Tensor:
         """log p(x | text) in nats, x (B, 12, 16, 16) -> (B,) float64: a density, with the jitter."""
         readings = self.condition(condition)
         zeros = readings.new_zeros(len(readings), 4, 2, len(OBJECTS))

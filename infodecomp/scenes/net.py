@@ -1,7 +1,9 @@
 """The trained network of the world as a model: UNet, text encoder, tokenizer and noise schedule from one folder."""
 
+import hashlib
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -16,14 +18,22 @@ from .model import ScenesModel, proposal
 NETWORK = Path(__file__).parent / "network"
 
 
+def hashes(folder: Path) -> dict[str, str]:
+    """{file: sha256} of the weights in a folder."""
+    files = sorted(folder.rglob("*.safetensors"))
+    return {str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
 class NetworkScenes(Network, ScenesModel):
     """The trained network of the embedded world, read from a diffusers folder (safetensors).
 
-    Valid on the log-SNRs of its noise schedule; between trained timesteps it gets the fractional one. It takes every
-    sentence of the world's words, sense or nonsense.
+    Valid on the log-SNRs of its noise schedule; between trained timesteps it gets the fractional one. It accepts any
+    sequence of the world's words, whether or not the grammar does.
     """
 
-    def __init__(self, folder, device=None, dtype=None):
+    def __init__(
+        self, folder: Path, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+    ) -> None:
         from diffusers import DDIMScheduler, UNet2DConditionModel
         from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
@@ -41,7 +51,7 @@ class NetworkScenes(Network, ScenesModel):
         self.prediction = scheduler.config.prediction_type
         self._embed = lru_cache(maxsize=4096)(partial(_embed, self.tokenizer, self.text))  # holds no model
 
-    def condition(self, captions):
+    def condition(self, captions: Any) -> tuple[torch.Tensor, torch.Tensor]:
         """Embeddings of captions (None, a str or a list of str): tokens (1 or B, T, D) and pooled (1 or B, D)."""
         if isinstance(captions, tuple):
             return captions
@@ -50,12 +60,12 @@ class NetworkScenes(Network, ScenesModel):
         return torch.stack(tokens), torch.stack(pooled)
 
     def _network(self, z, logsnr, condition):
-        told = (part.to(z.device, self.dtype).expand(len(z), *part.shape[1:]) for part in self.condition(condition))
-        tokens, pooled = told
+        parts = self.condition(condition)
+        tokens, pooled = (part.to(z.device, self.dtype).expand(len(z), *part.shape[1:]) for part in parts)
         return self._run(z.to(self.dtype), self.timesteps(logsnr), tokens, class_labels=pooled).to(z.dtype)
 
     @torch.no_grad()
-    def __call__(self, z, logsnr, condition=None):
+    def __call__(self, z: torch.Tensor, logsnr: torch.Tensor, condition: Any = None) -> torch.Tensor:
         """eps_hat like z (N, 12, 16, 16); see infodecomp.denoiser."""
         return PREDICTIONS[self.prediction](self._network)(z, logsnr, condition)
 

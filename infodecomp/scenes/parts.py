@@ -1,16 +1,19 @@
 """The network's parts, from their configuration: tokenizer, CLIP, UNet and noise schedule."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import torch
+from safetensors.torch import load_file
 
 from .grammar import CLASS
 
-LOW, HIGH = -13.0, -1.0  # log-SNRs the network is trained on: all that texts tell lies between
+LOW, HIGH = -13.0, -1.0  # log-SNRs the network is trained on: captions carry information between them
 WIDTH, TOKENS, STEPS = 96, 24, 1000
 
 
-def make_tokenizer():
+def make_tokenizer() -> Any:
     """CLIP's tokenizer with a vocabulary in which each word of the world is one token."""
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
     from transformers import CLIPTokenizer
@@ -28,7 +31,8 @@ def make_tokenizer():
     return CLIPTokenizer(vocab=numbers, merges=[tuple(pair) for pair in parts["merges"]], model_max_length=TOKENS)
 
 
-def make_clip(tokenizer):
+def make_clip(tokenizer: Any) -> Any:
+    """An untrained CLIP of transformers for the world's pictures and words."""
     from transformers import CLIPConfig, CLIPModel
 
     common = {"hidden_size": WIDTH, "intermediate_size": 2 * WIDTH, "num_attention_heads": 4, "projection_dim": 64}
@@ -38,7 +42,17 @@ def make_clip(tokenizer):
     return CLIPModel(CLIPConfig(text_config=common | text, vision_config=common | vision, projection_dim=64))
 
 
-def make_unet():
+def load_clip(folder: Path) -> Any:
+    """The trained CLIP of a network's folder, as the network's text encoder began."""
+    from transformers import CLIPConfig, CLIPModel
+
+    clip = CLIPModel(CLIPConfig.from_pretrained(folder / "clip")).eval()
+    clip.load_state_dict(load_file(folder / "clip" / "model.safetensors"))
+    return clip
+
+
+def make_unet() -> torch.nn.Module:
+    """An untrained UNet2DConditionModel of diffusers."""
     from diffusers import UNet2DConditionModel
 
     return UNet2DConditionModel(
@@ -60,7 +74,7 @@ def make_unet():
     )
 
 
-def make_scheduler():
+def make_scheduler() -> Any:
     """The noise schedule: log-SNR falls linearly from HIGH to LOW over 1,000 timesteps; the network predicts x0."""
     from diffusers import DDIMScheduler
 
@@ -71,22 +85,24 @@ def make_scheduler():
     )
 
 
-def timestep(logsnr):
+def timestep(logsnr: torch.Tensor) -> torch.Tensor:
     """The (fractional) timestep of a log-SNR."""
     return (HIGH - logsnr) / (HIGH - LOW) * (STEPS - 1)
 
 
-def tokens(tokenizer, texts):
+def tokens(tokenizer: Any, texts: list[str]) -> torch.Tensor:
+    """Token ids (B, TOKENS) of B texts."""
     return tokenizer(texts, padding="max_length", return_tensors="pt")["input_ids"]
 
 
 class Diffusion(torch.nn.Module):
     """Text model and UNet as one: prediction of x from x_α, log-SNR and token ids."""
 
-    def __init__(self, text, unet):
+    def __init__(self, text: torch.nn.Module, unet: torch.nn.Module) -> None:
         super().__init__()
         self.text, self.unet = text, unet
 
-    def forward(self, z, logsnr, ids):
-        told = self.text(input_ids=ids)
-        return self.unet(z, timestep(logsnr), told.last_hidden_state, class_labels=told.pooler_output).sample
+    def forward(self, z: torch.Tensor, logsnr: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+        """x̂ like z (N, 12, 16, 16)."""
+        encoded = self.text(input_ids=ids)
+        return self.unet(z, timestep(logsnr), encoded.last_hidden_state, class_labels=encoded.pooler_output).sample

@@ -1,35 +1,36 @@
 """The network's report card: `python -m infodecomp.scenes.report FOLDER` writes FOLDER/record.json and README.md.
 
-All it says is measured against the exact denoiser or against counting; each number with its standard error over
-pictures. The command, seed and counts stand in the record, with the hashes of the weights it speaks of.
+Its numbers are measured against the exact denoiser or counted, each with its standard error over pictures. The record
+also has the command, seed and counts, and the hashes of the weights that were measured.
 """
 
 import argparse
-import hashlib
 import json
 import math
 from itertools import pairwise
 from pathlib import Path
 
 import torch
+from torch.nn.functional import pixel_shuffle
 
-from ..captions import units
+from ..captions import units, without
+from ..denoiser import Model
 from ..estimates.alternatives import Alternatives
 from ..estimates.information import compare, pointwise_information, posterior
 from .edits import swaps
 from .excess import BANDS, best, excess_by_band
-from .grammar import CLASS, FUNCTION, sample, scenes
+from .grammar import CLASS, FUNCTION, PHRASES, Scene, sample, scenes
 from .meaning import alternatives, information, log_prob
-from .model import ExactScenes
-from .net import NetworkScenes
-from .parts import tokens
+from .model import ExactScenes, ScenesModel, encode_all
+from .net import NetworkScenes, hashes
+from .parts import load_clip, tokens
 from .sprites import render
 
 KINDS = ("noun", "colour", "verb", "numeral", "adverb", "relation", "day or night", "redundant")
 SEED = 77
 
 
-def kind_of(word, caption):
+def kind_of(word: str, caption: str) -> str | None:
     """Which of KINDS a word of a caption is; None for a function word."""
     name = CLASS[word.split()[0]]
     if name in ("time", "light"):
@@ -39,42 +40,42 @@ def kind_of(word, caption):
     return {"side": "relation", "vertical": "relation"}.get(name, name if word not in FUNCTION else None)
 
 
-def rows_of(kind, count, seed=SEED):
-    """count rows (scene, caption, caption without the word, start of the word, word), one word of a kind each."""
-    rows, model = [], ExactScenes
+def rows_of(kind: str, count: int, seed: int = SEED) -> list[tuple[Scene, str, str, int, str]]:
+    """count rows (scene, caption, caption without the word, start of the word, word), each with a word of this kind."""
+    rows: list[tuple[Scene, str, str, int, str]] = []
     for scene, _, caption in zip(*sample(40 * count, seed), strict=True):
-        fitting = [u for u in units(caption, model.phrases) if kind_of(u[2], caption) == kind]
+        fitting = [unit for unit in units(caption, PHRASES) if kind_of(unit[2], caption) == kind]
         if kind != "redundant":  # no word that the others imply
-            fitting = [u for u in fitting if len(alternatives(caption, u[0]).conditions) > 1]
+            fitting = [unit for unit in fitting if len(alternatives(caption, unit[0]).conditions) > 1]
         if fitting and len(rows) < count:
             start, stop, word = fitting[len(rows) % len(fitting)]
-            split = caption.split()
-            rows.append((scene, caption, " ".join(split[:start] + split[stop:]), start, word))
+            rows.append((scene, caption, without(caption, start, stop), start, word))
     return rows
 
 
-def mean(values):
-    """[mean, its standard error] of a tensor over pictures, rounded."""
+def mean(values: torch.Tensor | list[float]) -> list[float]:
+    """[mean, its standard error] over pictures, rounded."""
     values = torch.as_tensor(values, dtype=torch.float64)
     return [round(values.mean().item(), 4), round(values.std().item() / len(values) ** 0.5, 4)]
 
 
-def correlation(one, other):
+def correlation(one: torch.Tensor, other: torch.Tensor) -> float:
+    """Pearson's correlation of two maps."""
     return torch.corrcoef(torch.stack([one.flatten(), other.flatten()]))[0, 1].item()
 
 
-def measure_words(model, exact, kind, count, samples, maps):
-    """One line of the table: the word's information, by its own context and against alternatives, and the truth."""
+def measure_words(model: Model, exact: Model, kind: str, count: int, samples: int, maps: int) -> dict:
+    """One line of the table: the information of words against their own context and against alternatives, the truth."""
     rows = rows_of(kind, count)
     x = model.encode([render(row[0]) for row in rows])
-    told, rest = ([row[k] for row in rows] for k in (1, 2))
+    captions, rest = [row[1] for row in rows], [row[2] for row in rows]
     each = [alternatives(row[1], row[3]) for row in rows]
     truth = [information(*row[:3]) for row in rows]
-    own = compare(model, x, [told, rest], samples=samples)
-    against = Alternatives.stack(each)
-    chosen = [a.conditions.index(row[1]) for a, row in zip(each, rows, strict=True)]
-    repaired = posterior(model, x, against, samples=samples).information[range(len(rows)), chosen]
-    line = {
+    own = compare(model, x, [captions, rest], samples=samples)
+    chosen = [a.conditions.index(caption) for a, caption in zip(each, captions, strict=True)]
+    found = posterior(model, x, Alternatives.stack(each), samples=samples)
+    repaired = found.information[range(len(rows)), chosen]
+    line: dict = {
         "count": len(rows),
         "truth": mean(truth),
         "own": mean(own.information(0, 1, "standard").nats),
@@ -85,19 +86,19 @@ def measure_words(model, exact, kind, count, samples, maps):
         "alternatives_each": [round(v, 4) for v in repaired.tolist()],
     }
     if max(truth) > 1e-9:
-        few, options = slice(0, maps), {"samples": 2 * samples}
-        some = Alternatives.stack(each[few])
-        found = pointwise_information(model, x[few], told[few], some, **options).map
-        real = pointwise_information(exact, x[few], told[few], rest[few], samples=1600).map
+        few = slice(0, maps)
+        context = Alternatives.stack(each[few])
+        against = pointwise_information(model, x[few], captions[few], context, samples=2 * samples).map
+        real = pointwise_information(exact, x[few], captions[few], rest[few], samples=1600).map
         line["map_own"] = mean([correlation(*pair) for pair in zip(own.information(0, 1).map[few], real, strict=True)])
-        line["map_alternatives"] = mean([correlation(*pair) for pair in zip(found, real, strict=True)])
+        line["map_alternatives"] = mean([correlation(*pair) for pair in zip(against, real, strict=True)])
     return line
 
 
-def measure_excess(model, exact, count):
-    """{what is told: [[nats, standard error] per band]}."""
-    pairs, fragments, whole = sample(count, SEED)
-    x, found = model.encode([render(s) for s in pairs]), {}
+def measure_excess(model: Model, exact: Model, count: int) -> dict[str, list[list[float]]]:
+    """{condition: [[nats, standard error] per band]}, for whole captions, fragments and the empty text."""
+    drawn, fragments, whole = sample(count, SEED)
+    x, found = model.encode([render(scene) for scene in drawn]), {}
     for name, texts in (("caption", whole), ("fragment", fragments), ("nothing", [""] * count)):
         condition = model.condition(texts)
 
@@ -109,50 +110,45 @@ def measure_excess(model, exact, count):
     return found
 
 
-def measure_pictures(model, count):
-    """Share of generated pictures that, at the nearest scene, fit their caption, and share of each part that fits."""
+def measure_pictures(model: ScenesModel, count: int) -> dict:
+    """Share of generated pictures whose nearest scene fits the caption."""
     texts = sample(count, SEED + 1)[2]
     x = model.encode(model.generate(texts, seed=SEED)).double().flatten(1)
-    every = torch.cat(
-        [model.encode([render(s) for s in scenes()[i : i + 4096]]) for i in range(0, len(scenes()), 4096)]
-    )
-    nearest_scene = [scenes()[i] for i in torch.cdist(x, every.double().flatten(1)).argmin(1).tolist()]
-    fits = [float(log_prob(s, t) > -math.inf) for s, t in zip(nearest_scene, texts, strict=True)]
+    distances = torch.cdist(x, encode_all(model).double().flatten(1))
+    nearest = [scenes()[i] for i in distances.argmin(1).tolist()]
+    fits = [float(log_prob(scene, text) > -math.inf) for scene, text in zip(nearest, texts, strict=True)]
     return {"count": count, "fit": mean(fits)}
 
 
-def measure_swaps(model, count, samples):
+def measure_swaps(model: NetworkScenes, count: int, samples: int) -> dict:
     """Share of pictures for which the true caption beats a swapped one: by CLIP's score and by iˢ of the network."""
-    from safetensors.torch import load_file
-    from transformers import CLIPConfig, CLIPModel
-
-    clip = CLIPModel(CLIPConfig.from_pretrained(model.folder / "clip"))
-    clip.load_state_dict(load_file(model.folder / "clip" / "model.safetensors"))
-    pairs, _, whole = sample(6 * count, SEED + 2)
-    apart = [i for i, s in enumerate(pairs) if s.first.colour != s.second.colour][:count]
-    texts, x = [whole[i] for i in apart], model.encode([render(pairs[i]) for i in apart])
-    others, found = list(zip(*(swaps(t) for t in texts), strict=True)), {}
+    drawn, _, whole = sample(6 * count, SEED + 2)
+    apart = [i for i, scene in enumerate(drawn) if scene.first.colour != scene.second.colour][:count]
+    texts, x = [whole[i] for i in apart], model.encode([render(drawn[i]) for i in apart])
+    others = [list(swapped) for swapped in zip(*map(swaps, texts), strict=True)]
+    clip, found = load_clip(model.folder), {}
     with torch.no_grad():
-        image = clip.eval().get_image_features(pixel_values=torch.nn.functional.pixel_shuffle(x, 2)).pooler_output
-        scores = [
-            torch.cosine_similarity(image, clip.get_text_features(input_ids=tokens(model.tokenizer, t)).pooler_output)
-            for t in (texts, *map(list, others))
-        ]
-    for k, name in enumerate(("relation", "colours", "nouns"), 1):
-        told = pointwise_information(model, x, texts, list(others[k - 1]), kind="standard", samples=samples).nats
-        found[name] = {"clip": mean((scores[0] > scores[k]).double()), "network": mean((told > 0).double())}
+        image = clip.get_image_features(pixel_values=pixel_shuffle(x, 2)).pooler_output
+        ids = [tokens(model.tokenizer, captions) for captions in (texts, *others)]
+        scores = [torch.cosine_similarity(image, clip.get_text_features(input_ids=i).pooler_output) for i in ids]
+    for k, name in enumerate(("relation", "colours", "nouns")):
+        nats = pointwise_information(model, x, texts, others[k], kind="standard", samples=samples).nats
+        found[name] = {"clip": mean((scores[0] > scores[k + 1]).double()), "network": mean((nats > 0).double())}
     return {"count": count} | found
 
 
-def card(record):
-    """README.md of the folder: the model card, all of whose numbers come from the record."""
-    pm = "{0[0]:.2f} ± {0[1]:.2f}".format
-    lacking = [
-        f"{kind} ({w['alternatives'][0]:.2f} of {w['truth'][0]:.2f} nats)"
-        for kind, w in record["words"].items()
-        if w["truth"][0] - w["alternatives"][0] > 2 * math.hypot(w["alternatives"][1], w["truth"][1]) + 0.01
-    ]
-    lines = [
+def card(record: dict) -> str:
+    """README.md of the folder: the model card; its numbers are those of the record."""
+    parts = (_head, _excess_table, _word_table, _abilities)
+    return "\n".join(line for part in parts for line in part(record))
+
+
+def _plus_minus(pair):
+    return "{:.2f} ± {:.2f}".format(*pair)
+
+
+def _head(record):
+    return [
         "# scenes-net",
         "",
         "A small text-to-image diffusion model of the embedded world of `infodecomp.scenes`: diffusers'",
@@ -165,12 +161,22 @@ def card(record):
         "- **Range**: log-SNR −13 to −1, x0 prediction; outside it refuses.",
         "- **Weights**: float16 safetensors; their hashes stand in `record.json`, with every number below.",
         "",
+    ]
+
+
+def _excess_table(record):
+    return [
         "## Excess error over the exact denoiser, in nats per band of log-SNR (± standard error over pictures)",
         "",
         "| told | " + " | ".join(f"{a} to {b}" for a, b in pairwise(BANDS)) + " |",
         "|---|" + "---|" * (len(BANDS) - 1),
-        *[f"| {name} | " + " | ".join(map(pm, bands)) + " |" for name, bands in record["excess"].items()],
+        *[f"| {name} | " + " | ".join(map(_plus_minus, bands)) + " |" for name, bands in record["excess"].items()],
         "",
+    ]
+
+
+def _word_table(record):
+    return [
         "## Information of a word given the rest, in nats",
         "",
         "*own*: the paper's CMI, iˢ against the network's own branch without the word. *alternatives*: against the",
@@ -178,32 +184,48 @@ def card(record):
         "",
         "| word | truth | own | alternatives | maps, own | maps, alternatives |",
         "|---|---|---|---|---|---|",
-        *[
-            f"| {kind} | {abs(w['truth'][0]):.2f} | {pm(w['own'])} | {pm(w['alternatives'])} | "
-            + " | ".join(pm(w[m]) if m in w else "–" for m in ("map_own", "map_alternatives"))
-            + " |"
-            for kind, w in record["words"].items()
-        ],
+        *[_word_row(kind, word) for kind, word in record["words"].items()],
         "",
+    ]
+
+
+def _word_row(kind, word):
+    cells = [f"{abs(word['truth'][0]):.2f}", _plus_minus(word["own"]), _plus_minus(word["alternatives"])]
+    cells += [_plus_minus(word[name]) if name in word else "–" for name in ("map_own", "map_alternatives")]
+    return " | ".join([f"| {kind}", *cells]) + " |"
+
+
+def _abilities(record):
+    swapped, pictures = record["swaps"], record["pictures"]
+    lacking = []
+    for kind, word in record["words"].items():
+        (truth, error), (nats, spread) = word["truth"], word["alternatives"]
+        if truth - nats > 2 * math.hypot(spread, error) + 0.01:
+            lacking.append(f"{kind} ({nats:.2f} of {truth:.2f} nats)")
+    return [
         "## What it can tell apart, and draw",
         "",
-        f"Share of {record['swaps']['count']} pictures for which the true caption beats one with something swapped:",
+        f"Share of {swapped['count']} pictures for which the true caption beats one with something swapped:",
         "",
         "| swapped | CLIP baseline | network, iˢ |",
         "|---|---|---|",
-        *[f"| {k} | {pm(v['clip'])} | {pm(v['network'])} |" for k, v in record["swaps"].items() if k != "count"],
+        *[
+            f"| {name} | {_plus_minus(share['clip'])} | {_plus_minus(share['network'])} |"
+            for name, share in swapped.items()
+            if name != "count"
+        ],
         "",
-        f"Of {record['pictures']['count']} generated pictures {100 * record['pictures']['fit'][0]:.0f} %"
-        f" ± {100 * record['pictures']['fit'][1]:.0f} % fit their caption in every word, at the nearest scene.",
+        f"Of {pictures['count']} generated pictures {100 * pictures['fit'][0]:.0f} %"
+        f" ± {100 * pictures['fit'][1]:.0f} % fit their caption in every word, at the nearest scene.",
         "",
         f"Against alternatives it knows less than there is to know of: {', '.join(lacking) or 'nothing'}.",
         "Its own CMI pays most words too much: the branch without the word is the weaker one (chapters 11 and 12).",
         "",
     ]
-    return "\n".join(lines)
 
 
-def main():
+def main() -> None:
+    """Measure a network's folder and write its record and its card."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "folder", type=Path, help="a scenes-net folder, with log.jsonl and training.json of its training"
@@ -213,11 +235,10 @@ def main():
     parser.add_argument("--maps", type=int, default=16, help="pictures whose maps are compared, per kind of word")
     args = parser.parse_args()
     model, exact = NetworkScenes(args.folder), ExactScenes()
-    files = sorted(args.folder.rglob("*.safetensors"))
-    record = {
+    record: dict = {
         "settings": {"seed": SEED, "count": args.count, "samples": args.samples, "maps": args.maps},
         "training": json.loads((args.folder / "training.json").read_text()),
-        "sha256": {str(f.relative_to(args.folder)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files},
+        "sha256": hashes(args.folder),
         "excess": measure_excess(model, exact, 4 * args.count),
         "pictures": measure_pictures(model, args.count),
         "swaps": measure_swaps(model, args.count, args.samples),

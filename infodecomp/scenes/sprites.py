@@ -7,7 +7,7 @@ In a sprite "#" is the object's colour, "+" and "-" its lighter and darker shade
 import numpy as np
 from PIL import Image
 
-from .grammar import ADVERBS, COLOURS, FUNCTION, NOUNS, RELATIONS, STATES, TIMES, Thing, position
+from .grammar import ADVERBS, COLOURS, FUNCTION, NOUNS, RELATIONS, STATES, TIMES, Scene, Thing, position
 from .meaning import normalise
 
 SIZE, SPRITE, SKY = 32, 10, 6
@@ -24,7 +24,7 @@ PLACES = {
     (1, 1): ((11, 6), (11, 22)),
 }
 
-SPRITES = {}
+SPRITES: dict[tuple[str, str], list[str]] = {}  # rows of characters, by noun and state
 
 
 def _draw(noun, states, *rows):
@@ -146,7 +146,7 @@ STARS = [(3, 2), (7, 4), (11, 1), (14, 3), (18, 4), (20, 1)]  # by night; the sa
 LIGHT_LEFT = 24
 
 
-def sprite(thing):
+def sprite(thing: Thing) -> tuple[np.ndarray, np.ndarray]:
     """An object's picture (10, 10, 3) uint8, and where it is opaque (10, 10) bool."""
     colour = np.array(RGB[thing.colour])
     palette = INK | {"#": colour, "+": (colour + 2 * 255) // 3, "-": colour * 2 // 3, ".": GROUND}
@@ -155,7 +155,7 @@ def sprite(thing):
     return picture, np.array([[c != "." for c in row] for row in rows])
 
 
-def sky(night):
+def sky(night: int) -> tuple[np.ndarray, np.ndarray]:
     """The upper six rows (6, 32, 3) uint8, and where sun or moon stands (6, 32) bool."""
     time = TIMES[night]
     strip = np.full((SKY, SIZE, 3), AIR[time], dtype=np.uint8)
@@ -167,7 +167,7 @@ def sky(night):
     return strip, light
 
 
-def pixels(scene):
+def pixels(scene: Scene) -> np.ndarray:
     """The picture of a scene, (32, 32, 3) uint8."""
     picture = np.full((SIZE, SIZE, 3), GROUND, dtype=np.uint8)
     picture[:SKY] = sky(scene.night)[0]
@@ -176,17 +176,17 @@ def pixels(scene):
     return picture
 
 
-def render(scene):
-    """The picture of a scene, a PIL image of 32 × 32 pixels. Raises ValueError for what is no scene."""
+def render(scene: Scene) -> Image.Image:
+    """The picture of a scene, 32 × 32 pixels. Raises ValueError for anything that is no scene."""
     position(scene)
     return Image.fromarray(pixels(scene))
 
 
-def mask(scene, word):
-    """Where the thing is that a word of a true caption means, (32, 32) bool.
+def mask(scene: Scene, word: str) -> np.ndarray:
+    """The pixels, (32, 32) bool, of what a word of a true caption refers to.
 
     Noun, colour and state: every object they fit (two, if both are red). Relation and adverb: both objects. Sun and
-    moon: itself; day and night: the sky. Function words: nowhere. Raises ValueError for a word that is not true.
+    moon: itself; day and night: the sky. Function words: none. Raises ValueError for a word that is not true.
     """
     position(scene)
     word, where = normalise(word), np.zeros((SIZE, SIZE), dtype=bool)
@@ -204,9 +204,9 @@ def mask(scene, word):
     return where
 
 
-def variations(scene, word):
-    """The scenes in which all else is the same, but not what a word of a true caption says: [] for a function word."""
-    mask(scene, word)
+def variations(scene: Scene, word: str) -> list[Scene]:
+    """The scenes that differ from this one only in what a word of a true caption says; none for a function word."""
+    mask(scene, word)  # raises ValueError for a word that is not true of the scene
     word, found = normalise(word), []
     if word in TIMES or word in ("sun", "moon"):
         return [scene._replace(night=1 - scene.night)]
@@ -233,8 +233,8 @@ def _others(thing, word):
     return []
 
 
-def could_differ(scene, word):
-    """The pixels at which some variation of the scene in what the word says looks different, (32, 32) bool."""
+def could_differ(scene: Scene, word: str) -> np.ndarray:
+    """The pixels, (32, 32) bool, at which some variation of the scene by this word looks different."""
     own = pixels(scene)
     changed = [(pixels(other) != own).any(-1) for other in variations(scene, word)]
     return np.any(changed, axis=0) if changed else np.zeros((SIZE, SIZE), dtype=bool)

@@ -1,15 +1,15 @@
-"""How the network was made: `python -m infodecomp.scenes.train --work FOLDER`, on CPU or GPU, seeded, resumable.
+"""How the network is trained: `python -m infodecomp.scenes.train --work FOLDER`, on CPU or GPU, seeded, resumable.
 
 Three stages, each skipped when its result lies in FOLDER already:
     clip       transformers' CLIP, contrastively on pictures and whole captions: the baseline
     order      its text model goes on against captions with relation, colours, nouns or adverb swapped
     diffusion  diffusers' UNet2DConditionModel on top of that text model, which goes on learning too
 
-The diffusion's target is not the picture but its exact posterior mean, which the world provides: the optimum is the
-same and the noise less. It begins at the noisy end, where the target is the mean picture of a caption: there the
-arrangement is nearly all of the error, later it would be lost beside the drawing (CURRICULUM). The learning rate is
-constant and falls to zero over the last 35 % of --steps. --stop leaves off early, and the same command goes on. The
-averaged weights of SNAPSHOTS are kept. Checkpoints and weights are safetensors.
+The diffusion's target is not the picture but its exact posterior mean, which the world provides: same optimum, less
+noise. Training begins at the noisy end, where the target is the mean picture of a caption and nearly all of the error
+is in the arrangement of the objects; at other noise levels their drawing dominates the error (CURRICULUM). The learning
+rate is constant, then falls to zero over the last 35 % of --steps. --stop ends a run early, the same command continues
+it. The averaged weights are kept at the steps of SNAPSHOTS. Checkpoints and weights are safetensors.
 """
 
 import argparse
@@ -17,23 +17,24 @@ import json
 import math
 import shutil
 import time
+from argparse import Namespace
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch.nn.functional import cross_entropy, normalize, pixel_shuffle
 
 from ..channel import add_noise
-from .edits import other_adverb, swaps
+from .contrast import Pairs, train_clip
 from .excess import best, excess_by_band
-from .grammar import sample, scenes
-from .model import ExactScenes
+from .model import ExactScenes, encode_all
 from .parts import HIGH, LOW, Diffusion, make_clip, make_scheduler, make_tokenizer, make_unet, tokens
-from .sprites import render
 
 BATCH, HELD = 64, 256  # pictures in a step, and those the log is about
-CURRICULUM = (  # until which step; between which log-SNRs, and in what share of a batch; power of the SNR as weight
+CURRICULUM = (  # until which step; a range of log-SNRs and its share of a batch; power of the SNR as the error's weight
     (600, (-13.0, -9.0), 1.0, 0.0),
     (1_200, (-12.0, -6.0), 1.0, 0.0),
     (math.inf, (-11.0, -1.5), 0.85, 0.5),
@@ -42,84 +43,32 @@ SNAPSHOTS = (250, 500, 1_000, 2_000, 4_000, 8_000, 16_000)
 FALL = 0.35  # share of the steps over which the learning rate falls
 
 
-# ---- data ----
+def draw_logsnr(generator: torch.Generator, step: int) -> tuple[torch.Tensor, float]:
+    """(BATCH,) log-SNRs of a step, stratified, and the power of the SNR that weights the squared error.
 
-
-def encode_all(model):
-    """Every scene as x, (28672, 12, 16, 16) float32."""
-    return torch.cat([model.encode([render(s) for s in scenes()[i : i + 4096]]) for i in range(0, len(scenes()), 4096)])
-
-
-class Pairs:
-    """An endless, seeded stream of (numbers of scenes, fragments, captions), in blocks of 8,192."""
-
-    def __init__(self, seed, batch):
-        self.seed, self.batch, self.block = seed, batch, None
-        self.place = {scene: i for i, scene in enumerate(scenes())}
-
-    def __call__(self, step):
-        block, start = divmod(step * self.batch, 8192)
-        if block != self.block:
-            self.block, self.pairs = block, sample(8192, 1 + self.seed + 100_000 * block)
-        cut = slice(start, start + self.batch)
-        chosen = torch.tensor([self.place[s] for s in self.pairs[0][cut]])
-        return chosen, self.pairs[1][cut], self.pairs[2][cut]
-
-
-# ---- stages ----
-
-
-def train_clip(clip, tokenizer, x, args, hard, steps):
-    """Contrastive training on batches of 128; hard: against swaps of each caption, and its other adverb, as well."""
-    pairs, pictures = Pairs(args.seed + 7 + hard, 128), pixel_shuffle(x, 2)
-    optimizer = torch.optim.AdamW(clip.parameters(), 1e-3, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-3, steps)
-    for step in range(steps):
-        chosen, _, captions = pairs(step)
-        image = normalize(clip.get_image_features(pixel_values=pictures[chosen]).pooler_output, dim=1)
-        texts = captions + [s for c in captions for s in (*swaps(c), other_adverb(c))] * hard
-        text = normalize(clip.get_text_features(input_ids=tokens(tokenizer, texts)).pooler_output, dim=1)
-        logits = clip.logit_scale.exp() * image @ text.T
-        target = torch.arange(len(captions))
-        loss = (cross_entropy(logits, target) + cross_entropy(logits[:, : len(captions)].T, target)) / 2
-        if hard:
-            own = torch.cat([target[:, None], len(captions) + 4 * target[:, None] + torch.arange(4)], 1)
-            among = logits.gather(1, own)
-            among[[other_adverb(c) == c for c in captions], 4] = -math.inf  # no adverb, no other one
-            loss = loss + cross_entropy(among, torch.zeros_like(target))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        if step % 100 == 99:
-            print(f"{'order' if hard else 'clip'} {step + 1}/{steps} loss {loss.item():.3f}", flush=True)
-    return clip
-
-
-def draw_logsnr(generator, step):
-    """(BATCH,) log-SNRs of a step, stratified: a share between those of its stage, the others wherever it is trained.
-
-    With them the power of the SNR that weighs the squared error.
+    A share of them lies in the range of the step's stage (CURRICULUM), the others anywhere between LOW and HIGH.
     """
-    inner, share, power = next(stage for end, *stage in CURRICULUM if step < end)
+    _, inner, share, power = next(stage for stage in CURRICULUM if step < stage[0])
     places = (torch.arange(BATCH) + torch.rand(BATCH, generator=generator)) / BATCH
     low, high = (torch.where(places < share, *map(torch.tensor, pair)) for pair in zip(inner, (LOW, HIGH), strict=True))
     return torch.lerp(low, high, torch.where(places < share, places / share, (places - share) / (1 - share))), power
 
 
-def rate(step, steps, peak):
-    """Learning rate: 300 steps of warm-up, constant, to zero over the last of the steps."""
+def rate(step: int, steps: int, peak: float) -> float:
+    """Learning rate: 300 steps of warm-up, constant, linear to zero over the last FALL of the steps."""
     return peak * min(1, (step + 1) / 300, (steps - step) / (FALL * steps))
 
 
-def save(path, **parts):
+def save(path: Path, **parts: dict[str, torch.Tensor]) -> None:
+    """Write several dicts of tensors into one safetensors file, which is complete or absent at any time."""
     flat = {f"{name}/{key}": v.detach().cpu().contiguous() for name, part in parts.items() for key, v in part.items()}
     save_file(flat, path.with_suffix(".new"))
     path.with_suffix(".new").replace(path)
 
 
-def load(path):
-    parts = {}
+def load(path: Path) -> dict[str, dict[str, torch.Tensor]]:
+    """The dicts that `save` wrote, by name."""
+    parts: dict[str, dict[str, torch.Tensor]] = {}
     for key, value in load_file(path).items():
         name, key = key.split("/", 1)
         parts.setdefault(name, {})[key] = value
@@ -129,7 +78,7 @@ def load(path):
 class Run:
     """The state of the diffusion's training: weights, their moving average, the optimizer, and the step."""
 
-    def __init__(self, model, args):
+    def __init__(self, model: Diffusion, args: Namespace) -> None:
         self.model, self.args, self.step = model.to(args.device), args, 0
         self.path, self.log = args.work / "checkpoint.safetensors", args.work / "log.jsonl"
         self.average = {k: v.clone() for k, v in model.state_dict().items()}
@@ -138,7 +87,8 @@ class Run:
         if self.path.exists():
             self.resume(load(self.path))
 
-    def resume(self, parts):
+    def resume(self, parts: dict[str, dict[str, torch.Tensor]]) -> None:
+        """Take up the state of a checkpoint."""
         self.model.load_state_dict(parts["model"])
         self.average = {k: v.to(self.args.device) for k, v in parts["average"].items()}
         self.step = int(parts["at"]["step"])
@@ -146,13 +96,15 @@ class Run:
         state = {i: {"step": torch.tensor(float(self.step)), **m} for i, m in enumerate(moments)}  # each its own
         self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": state})
 
-    def checkpoint(self):
+    def checkpoint(self) -> None:
+        """Write the state."""
         state = self.optimizer.state_dict()["state"]
         moments = {m: {self.names[i]: s[m] for i, s in state.items()} for m in ("exp_avg", "exp_avg_sq")}
         at = {"step": torch.tensor(self.step)}
         save(self.path, model=self.model.state_dict(), average=self.average, at=at, **moments)
 
-    def update(self, loss):
+    def update(self, loss: torch.Tensor) -> None:
+        """One step of the optimizer and of the average."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate(self.step, self.args.steps, self.args.rate)
         self.optimizer.zero_grad()
@@ -165,53 +117,51 @@ class Run:
         self.step += 1
 
     @contextmanager
-    def averaged(self):
-        """The model with its averaged weights, for a while."""
+    def averaged(self) -> Iterator[Diffusion]:
+        """The model with its averaged weights, inside the context."""
         now = {k: v.clone() for k, v in self.model.state_dict().items()}
         self.model.load_state_dict(self.average)
         yield self.model
         self.model.load_state_dict(now)
 
 
-def loss_of(model, tokenizer, exact, x, texts, seed, step, device):
+def loss_of(
+    model: Diffusion, tokenizer: Any, exact: ExactScenes, x: torch.Tensor, texts: list[str], args: Namespace, step: int
+) -> torch.Tensor:
     """Squared error of x̂ against the exact posterior mean, weighted with a power of the SNR.
 
-    Weighted with the SNR itself it would be nats; but then nearly all of it is drawing, at high log-SNR, and what a
-    caption says of the arrangement, which is told at low ones, is learned late or never.
+    Weighted with the SNR itself it would be in nats. But then nearly all of it is the drawing of the objects, at high
+    log-SNR, and their arrangement, which a caption decides at low log-SNR, is learned late or never.
     """
-    generator = torch.Generator().manual_seed(seed + step)
+    generator = torch.Generator().manual_seed(args.seed + step)
     logsnr, power = draw_logsnr(generator, step)
     z = add_noise(x, logsnr, torch.randn(x.shape, generator=generator))
-    target, weight = best(exact, z, logsnr, texts).to(device), (power * logsnr).exp().to(device)
-    predicted = model(z.to(device), logsnr.to(device), tokens(tokenizer, texts).to(device))
+    target, weight = best(exact, z, logsnr, texts).to(args.device), (power * logsnr).exp().to(args.device)
+    predicted = model(z.to(args.device), logsnr.to(args.device), tokens(tokenizer, texts).to(args.device))
     return (weight * (predicted - target).square().flatten(1).sum(1)).mean()
 
 
-def train_diffusion(model, tokenizer, x, args):
-    """Train on to args.stop, with a log and a checkpoint every args.every steps: the averaged model, and its step."""
+def train_diffusion(model: Diffusion, tokenizer: Any, x: torch.Tensor, args: Namespace) -> tuple[Diffusion, int]:
+    """Train until step args.stop, with a log and a checkpoint every args.every: the averaged model and its step."""
     torch.nn.Module.to(model.unet, memory_format=torch.channels_last)  # an eighth faster on a CPU
-    run, exact, pairs = Run(model, args), ExactScenes(), Pairs(args.seed, BATCH)
     network = torch.compile(model) if args.compile else model
-    chosen, *held = Pairs(args.seed + 50_000, HELD)(0)
-    told = {"caption": held[1], "fragment": held[0], "nothing": [""] * HELD}
+    run, exact, pairs = Run(model, args), ExactScenes(), Pairs(args.seed, BATCH)
+    held, fragments, captions = Pairs(args.seed + 50_000, HELD)(0)
+    conditions = {"caption": captions, "fragment": fragments, "nothing": [""] * HELD}
     started = time.time()
     while run.step < args.stop:
-        which, texts, _ = pairs(run.step)
-        run.update(loss_of(network, tokenizer, exact, x[which], texts, args.seed, run.step, args.device))
+        chosen, texts, _ = pairs(run.step)
+        run.update(loss_of(network, tokenizer, exact, x[chosen], texts, args, run.step))
         if run.step in SNAPSHOTS:
             snapshot = {key: v.half() if v.is_floating_point() else v for key, v in run.average.items()}
             save(args.work / f"average-{run.step:05}.safetensors", model=snapshot)
         if run.step % args.every and run.step != args.stop:
             continue
-        line = {"step": run.step, "seconds": round(time.time() - started)}
+        line: dict = {"step": run.step, "seconds": round(time.time() - started)}
         with run.averaged():
-            for name, texts in told.items():
-                ids = tokens(tokenizer, texts).to(args.device)
-
-                def predict(z, logsnr, ids=ids):
-                    return model(z.to(args.device), logsnr.to(args.device), ids).cpu()
-
-                line[name] = [round(nats, 3) for nats, _ in excess_by_band(predict, exact, x[chosen], texts)]
+            for name, texts in conditions.items():
+                predict = partial(_predicted, model, tokens(tokenizer, texts).to(args.device))
+                line[name] = [round(nats, 3) for nats, _ in excess_by_band(predict, exact, x[held], texts)]
         with run.log.open("a") as log:
             print(json.dumps(line), file=log)
         print(line, flush=True)
@@ -220,11 +170,16 @@ def train_diffusion(model, tokenizer, x, args):
     return model, run.step
 
 
-def main():
+def _predicted(model, ids, z, logsnr):
+    return model(z.to(ids.device), logsnr.to(ids.device), ids).cpu()
+
+
+def main() -> None:
+    """Run the stages whose results are missing, and write the network's folder."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", type=Path, required=True, help="checkpoints, log and the finished folder go here")
     parser.add_argument("--steps", type=int, default=24_000, help="of diffusion training, 64 pictures each")
-    parser.add_argument("--stop", type=int, help="leave off after this many steps, at a checkpoint, to go on later")
+    parser.add_argument("--stop", type=int, help="end at this step, with a checkpoint, to go on later")
     parser.add_argument("--clip-steps", type=int, default=600, help="of each contrastive stage, 128 pairs each")
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--every", type=int, default=500, help="steps between checkpoints and lines of the log")
@@ -240,7 +195,7 @@ def main():
     for hard in (False, True):
         path = args.work / ("order.safetensors" if hard else "clip.safetensors")
         if not path.exists():
-            save(path, clip=train_clip(clip, tokenizer, x, args, hard, args.clip_steps).state_dict())
+            save(path, clip=train_clip(clip, tokenizer, x, args.seed, hard, args.clip_steps).state_dict())
         clip.load_state_dict(load(path)["clip"])
         if not hard:
             clip.half().save_pretrained(out / "clip")
