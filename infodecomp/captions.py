@@ -1,7 +1,8 @@
 """Captions as strings: their words, and a caption without a word or with another in its place. No models here."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 PAIRS = "()", "[]", "{}", "“”", "‘’", "«»", '""', "''"
 
@@ -13,7 +14,7 @@ def core(word: str) -> str:
 
 
 def units(caption: str, phrases: Sequence[str] = ()) -> list[tuple[int, int, str]]:
-    """[(first, last + 1, text)] of a caption's words, a phrase ("left of") counting as one; text keeps its punctuation."""
+    """[(first, last + 1, text)] of a caption's words, punctuation included; a phrase ("left of") counts as one."""
     words, found, i = caption.split(), [], 0
     while i < len(words):
         fitting = (len(p.split()) for p in phrases if core(" ".join(words[i:][: len(p.split())])) == p)
@@ -64,7 +65,7 @@ def _around(caption, start, stop):
     return split[:start], before, after, split[stop:]
 
 
-def token_indices(tokenizer: Callable, caption: str, start: int, stop: int) -> list[int]:
+def token_indices(tokenizer: Any, caption: str, start: int, stop: int) -> list[int]:
     """Positions, in a fast tokenizer's sequence, of all tokens of the words start … stop − 1 of caption.split().
 
     Special tokens are counted (the start token is 0); tokens of the punctuation around the words are not returned.
