@@ -9,7 +9,6 @@ Y_γ = γx + W_γ with Brownian W, γ = e^α, x_α = Y_γ / sqrt(γ + γ²): d l
 
 import math
 from dataclasses import dataclass
-from functools import partial
 from statistics import NormalDist
 from typing import Any
 

@@ -11,7 +11,7 @@ import torch
 
 from ..denoiser import Pair
 from ..integrate import Proposal, fit, pair_variance
-from .measure import DRAWS, PILOT, TRIAL, Quantity, Sums, measure
+from .measure import DRAWS, PILOT, TRIAL, Quantity, measure
 from .sampling import GROUP, Sampling, check_condition, check_x
 
 
@@ -37,9 +37,9 @@ class Profile:
         return pair_variance(values[..., 0], values[..., 1], values.shape[1], self.group).sqrt()
 
     def tail(self, low: float, high: float) -> torch.Tensor:
-        """(B,) the integral outside the range if the integrand falls like e^−|α| there, from the outer tenths of draws."""
+        """(B,) the integral outside if the integrand falls like e^−|α| there, from the twentieth of draws at each end."""
         near, order = max(2, self.logsnr.shape[1] // 20), self.logsnr.argsort(1)
-        left, right = ((self.integrand * torch.exp(-d)) for d in (self.logsnr - low, high - self.logsnr))
+        left, right = (self.integrand * torch.exp(-d) for d in (self.logsnr - low, high - self.logsnr))
         return left.gather(1, order[:, :near]).mean(1) + right.gather(1, order[:, -near:]).mean(1)
 
 
@@ -94,11 +94,11 @@ class Estimate:
         if not isinstance(i, slice):
             place = range(len(self.nats))[i]
             i = slice(place, place + 1)
-        parts = {name: getattr(self, name) for name in ("nats", "stderr", "map", "map_stderr", "tail")}
-        cut = {name: None if values is None else values[i] for name, values in parts.items()}
+        cut = {name: getattr(self, name)[i] for name in ("nats", "stderr", "map", "tail", "of")}
+        map_stderr = None if self.map_stderr is None else self.map_stderr[i]
         logsnr, integrand, weight = (values[i] for values in self.profile)
         profile = replace(self.profile, logsnr=logsnr, integrand=integrand, weight=weight)
-        return replace(self, profile=profile, of=self.of[i], **cut)
+        return replace(self, profile=profile, map_stderr=map_stderr, **cut)
 
     def __neg__(self) -> "Estimate":
         profile = replace(self.profile, integrand=-self.profile.integrand)

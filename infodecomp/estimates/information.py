@@ -144,7 +144,7 @@ def compare(
     quantities = [Quantity("nll", k) for k in range(len(conditions))]
     both = [(a, b) for b in range(len(conditions)) for a in range(b)]
     quantities += [Quantity(kind, a, b) for a, b in both for kind in ("standard", "orthogonal")]
-    pairs = {f"conditions[{k}]": c if _is_pair(c) else (denoiser, c) for k, c in enumerate(conditions)}
+    pairs: dict[str, Any] = {f"conditions[{k}]": c if _is_pair(c) else (denoiser, c) for k, c in enumerate(conditions)}
     return Comparison(conditions, dict(zip(quantities, run(x, pairs, quantities, sampling), strict=True)))
 
 
