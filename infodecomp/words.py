@@ -12,7 +12,6 @@ from .estimates.measure import Quantity
 from .estimates.sampling import Sampling
 from .integrate import Proposal
 
-
 ENDS = {"orthogonal": "", "standard": "_standard"}  # of the names of the lists of WordMaps
 
 
@@ -73,8 +72,8 @@ def word_maps(
     The context of a word is the caption without it, or with a placeholder ("_") in its place.
     alternatives: a function of (caption, position) that gives Alternatives, such as infodecomp.scenes.alternatives;
     then each word is measured against them as well, at one more evaluation per sample and alternative.
-    Other arguments as infodecomp.nll; tolerance is for the largest error of all these numbers. Returns WordMaps.
-    Raises ValueError for a word that is not in the caption.
+    Other arguments as infodecomp.nll, tolerance for the largest error of all. Returns WordMaps. Raises ValueError for a
+    word that is not in the caption.
 
     Lists of images and captions (and words: None, or one entry as above for each) give a list of WordMaps; those of
     captions with equally many chosen words are measured in one pass. The i-th image has the noise of row i of x in
@@ -89,15 +88,14 @@ def word_maps(
     maps: dict[int, WordMaps] = {}
     for count in sorted({len(one.words) for one in asked}):
         rows = [i for i, one in enumerate(asked) if len(one.words) == count]
-        maps |= zip(rows, _measured(model, x, asked, rows, sampling), strict=True)
-    if alternatives is not None:
-        for i, one in enumerate(asked):
-            maps[i] = replace(maps[i], against=_against(model, x, one, i, alternatives, sampling))
+        maps |= zip(rows, _measured(model, x, asked, rows, alternatives, sampling), strict=True)
     return [maps[i] for i in range(len(asked))] if isinstance(caption, list | tuple) else maps[0]
 
 
 def _against(model, x, one, i, alternatives, sampling):
-    """Image i against the alternatives of each of its words."""
+    """Image i against the alternatives of each of its words, None where there is no such function."""
+    if alternatives is None:
+        return None
     given, only = [alternatives(one.caption, start) for start in one.positions], replace(sampling, items=[i])
     return [along_paths(model, x[i : i + 1], one.caption, other, "orthogonal", only) for other in given]
 
@@ -128,7 +126,7 @@ def _asked(model, image, caption, words, placeholder):
     return found
 
 
-def _measured(model, x, asked, rows, sampling):
+def _measured(model, x, asked, rows, alternatives, sampling):
     """WordMaps of some rows, which have equally many words, from one pass."""
     some = [asked[i] for i in rows]
     texts = zip(*([one.caption, *one.words, *one.rest] for one in some), strict=True)
@@ -140,9 +138,11 @@ def _measured(model, x, asked, rows, sampling):
     pairs = {f"conditions[{k}]": (model, condition) for k, condition in enumerate(conditions)}
     found = run(x[rows], pairs, list(quantities.values()), replace(sampling, items=rows))
     estimates = dict(zip(quantities, found, strict=True))
-    for row, one in enumerate(some):
-        lists = {name: [estimates[name, k][row] for k in range(count)] for name, _ in quantities}
-        yield WordMaps(image=one.image, caption=one.caption, words=one.words, positions=one.positions, **lists)
+    names = [what + end for what in ("mi", "cmi") for end in ENDS.values()]
+    for row, (i, one) in enumerate(zip(rows, some, strict=True)):
+        lists = {name: [estimates[name, k][row] for k in range(count)] for name in names}
+        against = _against(model, x, one, i, alternatives, sampling)
+        yield WordMaps(one.image, one.caption, one.words, one.positions, **lists, against=against)
 
 
 def _chosen(model, caption, words):

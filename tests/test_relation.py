@@ -1,5 +1,7 @@
 """Scores of captions against the estimators they are made of; accuracies against scipy; reports against hand counts."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -55,7 +57,7 @@ def test_uniform_timesteps(net, case):
     direct = (errors[0] - errors[1]).double()
     weighted = idc.pointwise_information(net, x, captions[0], kind="standard", samples=2000, seed=1).profile
     weight = weighted.weight * relation.uniform_weight(net, weighted.logsnr, None)
-    error = weighted._replace(integrand=2 * weighted.integrand, weight=weight).stderr().item()
+    error = dataclasses.replace(weighted, integrand=2 * weighted.integrand, weight=weight).stderr().item()
     assert abs(score - direct.mean()) < 4 * np.hypot(error, direct.std().item() / 2000**0.5)
 
 

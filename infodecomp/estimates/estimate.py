@@ -37,7 +37,7 @@ class Profile:
         return pair_variance(values[..., 0], values[..., 1], values.shape[1], self.group).sqrt()
 
     def tail(self, low: float, high: float) -> torch.Tensor:
-        """(B,) the integral outside if the integrand falls like e^−|α| there, from the twentieth of draws at each end."""
+        """(B,) the integral outside if the integrand falls like e^−|α| there, from a twentieth of the draws per end."""
         near, order = max(2, self.logsnr.shape[1] // 20), self.logsnr.argsort(1)
         left, right = (self.integrand * torch.exp(-d) for d in (self.logsnr - low, high - self.logsnr))
         return left.gather(1, order[:, :near]).mean(1) + right.gather(1, order[:, -near:]).mean(1)
