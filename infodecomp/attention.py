@@ -140,8 +140,10 @@ def attention_maps(model, x, caption, *, samples=100, seed=0, proposal=None, bat
     the noise of infodecomp.nll and word_maps with the same x, samples, seed and proposal ("fit" is refused). model is
     from infodecomp.load, x (B, C, h, w) from model.encode. Memory does not grow with samples.
     """
-    if not hasattr(model, "unet") or isinstance(proposal, str):
-        raise ValueError(f"model needs .unet, proposal None or a Proposal, got {type(model).__name__}, {proposal!r}")
+    if not hasattr(model, "unet"):
+        raise ValueError(f"model needs .unet, whose attention is recorded, got {type(model).__name__}")
+    if isinstance(proposal, str):
+        raise ValueError(f"proposal must be None or a Proposal, got {proposal!r:.60}")
     images = None  # of which image each row of the batch is
 
     def denoiser(z, logsnr, condition):
@@ -159,6 +161,7 @@ def attention_maps(model, x, caption, *, samples=100, seed=0, proposal=None, bat
 
     denoiser.proposal, denoiser.logsnr_range = getattr(model, "proposal", None), getattr(model, "logsnr_range", None)
     with record(model.unet, keep=keep) as recorder:
-        told = model.condition(caption), torch.arange(len(x))
-        nll(denoiser, x, told, samples=samples, seed=seed, proposal=proposal, batch_size=batch_size)
+        condition = model.condition(caption), torch.arange(len(x))
+        options = {"samples": samples, "seed": seed, "proposal": proposal, "batch_size": batch_size}
+        samples = nll(denoiser, x, condition, **options).samples
     return daam(recorder, x.shape[2:]) / (samples * sum(layer.heads for layer in recorder.layers.values()))

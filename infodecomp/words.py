@@ -75,9 +75,8 @@ def word_maps(
     Other arguments as infodecomp.nll, tolerance for the largest error of all. Returns WordMaps. Raises ValueError for a
     word that is not in the caption.
 
-    Lists of images and captions (and words: None, or one entry as above for each) give a list of WordMaps; those of
-    captions with equally many chosen words are measured in one pass. The i-th image has the noise of row i of x in
-    infodecomp.nll, whatever the other images are; measured alone it has that of row 0.
+    Lists of images and captions (and words: None, or one entry for each) give a list of WordMaps, in one pass for those
+    with equally many chosen words. Image i has the noise of row i of x in infodecomp.nll; measured alone, of row 0.
     """
     sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples)
     if alternatives is not None:

@@ -286,7 +286,7 @@ BAD = [
     (lambda: word_map(torch.ones(1, 5, 2, 2), [5]), "tokens must be positions from 0 to 4"),
     (lambda: matching_score(torch.ones(1, 5, 2, 2), [-1]), "tokens must be positions from 0 to 4"),
     (lambda: attention_maps(idc.load("scenes"), X, "the cat"), "model needs .unet"),
-    (lambda: attention_maps(MODEL, X, "the cat", proposal="fit"), "proposal None or a Proposal"),
+    (lambda: attention_maps(MODEL, X, "the cat", proposal="fit"), "proposal must be None or a Proposal"),
     (lambda: attention_maps(MODEL, X, "the cat", samples=3), "samples must be"),
     (lambda: attention_maps(MODEL, X, ["the cat"] * 3), "rows"),
 ]
