@@ -1,19 +1,20 @@
-"""Captions as strings: their words, and a caption without one or with another. It knows nothing of models."""
+"""Captions as strings: their words, and a caption without a word or with another in its place. No models here."""
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 PAIRS = "()", "[]", "{}", "“”", "‘’", "«»", '""', "''"
 
 
 def core(word: str) -> str:
-    """A word without the punctuation around it: apple of "apple,"; what is nothing but punctuation stays."""
+    """A word without the punctuation around it: core("apple,") is "apple". A word of punctuation alone is returned."""
     found = re.search(r"\w(?:.*\w)?", word, re.DOTALL)
     return found[0] if found else word
 
 
 def units(caption: str, phrases: Sequence[str] = ()) -> list[tuple[int, int, str]]:
-    """[(first, last + 1, text)] of a caption's words, a phrase ("left of") counting as one, punctuation as it is."""
+    """[(first, last + 1, text)] of a caption's words, punctuation included; a phrase ("left of") counts as one."""
     words, found, i = caption.split(), [], 0
     while i < len(words):
         fitting = (len(p.split()) for p in phrases if core(" ".join(words[i:][: len(p.split())])) == p)
@@ -24,10 +25,10 @@ def units(caption: str, phrases: Sequence[str] = ()) -> list[tuple[int, int, str
 
 
 def replace(caption: str, start: int, stop: int, text: str) -> str:
-    """The caption with text in the place of the words start … stop − 1 of caption.split(), punctuation around it kept.
+    """Replace the words start … stop − 1 of caption.split() by text; the punctuation around them stays.
 
-    replace("the (red) cat", 1, 2, "blue") is "the (blue) cat". An empty text leaves nothing, as `without`. Single
-    spaces remain. Raises ValueError for positions that are not in the caption.
+    replace("the (red) cat", 1, 2, "blue") is "the (blue) cat". An empty text removes them, as `without` does. Words
+    are joined by single spaces. Raises ValueError for positions that are not in the caption.
     """
     left, before, after, right = _around(caption, start, stop)
     if text:
@@ -45,17 +46,16 @@ def replace(caption: str, start: int, stop: int, text: str) -> str:
 
 
 def without(caption: str, start: int, stop: int, placeholder: str | None = None) -> str:
-    """The caption less the words start … stop − 1 of caption.split(), or with a placeholder ("_") in their place.
+    """Remove the words start … stop − 1 of caption.split(), or put a placeholder ("_") in their place.
 
-    Punctuation around the words goes to their neighbour, of two marks the stronger stays; a pair around them goes too:
-    without("the cat, red.", 2, 3) is "the cat."; without("the (red) cat", 1, 2) is "the cat". Raises ValueError as
-    `replace`.
+    Punctuation around them is kept at the neighbouring word: without("the cat, red.", 2, 3) is "the cat.". A pair of
+    brackets or quotes around them is removed: without("the (red) cat", 1, 2) is "the cat". ValueError as in `replace`.
     """
     return replace(caption, start, stop, placeholder or "")
 
 
 def _around(caption, start, stop):
-    """What stands around the words start … stop − 1: words before, punctuation before and after, words after."""
+    """The words before, the punctuation right before and right after, and the words after start … stop − 1."""
     split = caption.split()
     whole = all(isinstance(place, int) and not isinstance(place, bool) for place in (start, stop))
     if not (whole and 0 <= start < stop <= len(split)):
@@ -65,11 +65,11 @@ def _around(caption, start, stop):
     return split[:start], before, after, split[stop:]
 
 
-def token_indices(tokenizer, caption: str, start: int, stop: int) -> list[int]:
-    """Where the words start … stop − 1 of caption.split() stand in a (fast) tokenizer's sequence, sub-words and all.
+def token_indices(tokenizer: Any, caption: str, start: int, stop: int) -> list[int]:
+    """Positions, in a fast tokenizer's sequence, of all tokens of the words start … stop − 1 of caption.split().
 
-    Special tokens count, tokens of the punctuation around the words do not. Tokens beyond the tokenizer's length are
-    cut off; ValueError if none remains.
+    Special tokens are counted (the start token is 0); tokens of the punctuation around the words are not returned.
+    Tokens beyond the tokenizer's length are cut off; ValueError if none remains.
     """
     places = [match.span() for match in re.finditer(r"\S+", caption)]
     first, last = places[start][0], places[stop - 1][1]

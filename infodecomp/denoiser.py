@@ -1,9 +1,9 @@
-"""The protocol, and adapters that make a denoiser of whatever a network predicts.
+"""The protocols Denoiser and Model, conditions, and adapters that make a denoiser of whatever a network predicts.
 
 A denoiser is any callable `denoiser(z, logsnr, condition) -> eps_hat`, the estimate of ε in z = add_noise(x, α, ε):
 z (N, *shape), logsnr (N,), eps_hat like z. It may have attributes: `logsnr_range` (lo, hi) it is valid on, a default
-`proposal`, and `discrete` (True: its data have a mass, no density). What has `encode` and `condition` is a model
-(infodecomp.load): its conditions are encoded once, before the first evaluation.
+`proposal`, and `discrete` (True: its data have a mass, no density). A model also has `encode` and `condition`
+(infodecomp.load); its conditions are encoded once, before the first evaluation.
 
 A condition is None or a str, the same for every row, or a list, tensor or tuple of tensors with one entry per row (B)
 or one for all (1). A denoiser always receives one entry per row of z.
@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 import torch
 
-from .channel import per_row, signal_scale
+from .channel import scales
 
 Condition: TypeAlias = str | list | torch.Tensor | np.ndarray | tuple | None
 
@@ -34,39 +34,43 @@ class Model(Denoiser, Protocol):
     def condition(self, captions: Any, /) -> Any: ...
 
 
-def condition_length(condition, name="condition"):
-    """Number of rows a condition speaks of: None for 'any number'. Raises ValueError for what is no condition."""
+Pair: TypeAlias = tuple[Denoiser, Condition]
+
+
+def condition_length(condition: Any, name: str = "condition") -> int | None:
+    """Number of rows of a condition, None if it is the same for any number. ValueError if it is no condition."""
     if condition is None or isinstance(condition, str):
         return None
     if isinstance(condition, tuple) and condition:
         lengths = {condition_length(part, name) for part in condition} - {None, 1}
         if len(lengths) > 1:
-            raise ValueError(f"the parts of {name} must have as many rows, got {sorted(lengths)}")
+            raise ValueError(f"the parts of {name} must have as many rows, got {sorted(filter(None, lengths))}")
         return lengths.pop() if lengths else 1
     if isinstance(condition, list) or (isinstance(condition, torch.Tensor | np.ndarray) and condition.ndim > 0):
         return len(condition)
     raise ValueError(f"{name} must be None, a str, a list, a tensor or a tuple of tensors, got {condition!r:.60}")
 
 
-def narrow(condition, images):
-    """The entries of some images (a slice); one entry for all stays."""
+def narrow(condition: Any, images: slice) -> Any:
+    """The entries of some images; a condition of one entry stays as it is."""
     if isinstance(condition, tuple):
         return tuple(narrow(part, images) for part in condition)
-    return condition if condition is None or isinstance(condition, str) or len(condition) == 1 else condition[images]
+    return condition if condition_length(condition) in (None, 1) else condition[images]
 
 
-def encoder(denoiser: Denoiser) -> Callable:
-    """A model's `condition`, which encodes texts; of a callable that is no model, what changes nothing."""
-    model = all(callable(getattr(denoiser, name, None)) for name in ("encode", "condition"))
-    return denoiser.condition if model else lambda condition: condition
+def encoder(denoiser: Denoiser) -> Callable[[Any], Any]:
+    """The method `condition` of a model, which encodes texts; the identity for a denoiser that is no model."""
+    encode, condition = (getattr(denoiser, name, None) for name in ("encode", "condition"))
+    return condition if callable(encode) and callable(condition) else lambda condition: condition
 
 
-def distinct(pairs: Sequence[tuple[Denoiser, Condition]], device) -> tuple[list, list[int]]:
-    """Returns the unique (denoiser, condition) pairs, conditions on `device`, and for each input its index among them.
+def distinct(pairs: Sequence[Pair], device: torch.device) -> tuple[list[Pair], list[int]]:
+    """The unique (denoiser, condition) pairs, conditions on `device`, and for each input its index among them.
 
-    A model encodes what it is told at once; per-row text lists are encoded later, block by block.
+    Texts are encoded here, if the denoiser is a model; per-row text lists are encoded later, block by block.
     """
-    kept, places = [], []
+    kept: list[Pair] = []
+    places = []
     for denoiser, condition in pairs:
         if condition_length(condition) in (None, 1) or isinstance(condition, torch.Tensor | np.ndarray):
             condition = encoder(denoiser)(condition)
@@ -93,7 +97,7 @@ def _same(one, other):
     return one is other or (isinstance(one, str) and isinstance(other, str) and one == other)
 
 
-def take(condition, rows):
+def take(condition: Any, rows: torch.Tensor) -> Any:
     """The condition of each row of a batch: rows (N,) long indices of images. One entry for all stays a view."""
     if condition is None or isinstance(condition, str):
         return condition
@@ -107,13 +111,13 @@ def take(condition, rows):
     return condition[rows.to(condition.device, non_blocking=True)]
 
 
-def send(values, device):
-    """A tensor made on the CPU, on a device, which is not waited for."""
+def send(values: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Copy a tensor from the CPU to a device without synchronising it."""
     return (values.pin_memory() if device.type == "cuda" else values).to(device, non_blocking=True)
 
 
-def check_finite(*values):
-    """ValueError unless everything that came of a denoiser is finite."""
+def check_finite(*values: torch.Tensor) -> None:
+    """ValueError unless all values, which a denoiser returned, are finite."""
     if not all(bool(v.isfinite().all()) for v in values):
         raise ValueError("denoiser must return finite numbers, got NaN or infinity")
 
@@ -121,28 +125,33 @@ def check_finite(*values):
 class Adapter:
     """A network's prediction as eps_hat. Made by from_eps, from_v, from_x0 and from_flow."""
 
-    def __init__(self, network, to_eps, logsnr_range=None, proposal=None):
+    def __init__(
+        self,
+        network: Callable,
+        to_eps: Callable,
+        logsnr_range: tuple[float, float] | None = None,
+        proposal: Any = None,
+    ) -> None:
         if not callable(network):
             raise ValueError(f"network must be callable, got {type(network).__name__}")
         self.network, self._to_eps, self.logsnr_range, self.proposal = network, to_eps, logsnr_range, proposal
 
-    def __call__(self, z, logsnr, condition=None):
+    def __call__(self, z: torch.Tensor, logsnr: torch.Tensor, condition: Any = None) -> torch.Tensor:
         logsnr = torch.as_tensor(logsnr, device=z.device).expand(len(z))
-        signal, sigma = (per_row(signal_scale(a.double()), z).to(z.dtype) for a in (logsnr, -logsnr))
-        return self._to_eps(self.network, z, logsnr, condition, signal, sigma)
+        return self._to_eps(self.network, z, logsnr, condition, *scales(logsnr, z))
 
 
-def from_eps(network, **attributes):
+def from_eps(network: Callable, **attributes: Any) -> Adapter:
     """network(z, logsnr, condition) predicts ε (Ho et al. 2020). attributes: logsnr_range, proposal."""
     return Adapter(network, lambda net, z, a, c, signal, sigma: net(z, a, c), **attributes)
 
 
-def from_v(network, **attributes):
+def from_v(network: Callable, **attributes: Any) -> Adapter:
     """network(z, logsnr, condition) predicts v = sqrt(ᾱ)·ε − sqrt(1−ᾱ)·x (Salimans & Ho 2022)."""
     return Adapter(network, lambda net, z, a, c, signal, sigma: signal * net(z, a, c) + sigma * z, **attributes)
 
 
-def from_x0(network, **attributes):
+def from_x0(network: Callable, **attributes: Any) -> Adapter:
     """network(z, logsnr, condition) predicts x, diffusers' "sample"."""
     return Adapter(network, lambda net, z, a, c, signal, sigma: (z - signal * net(z, a, c)) / sigma, **attributes)
 
@@ -152,6 +161,6 @@ def _flow_to_eps(network, z, logsnr, condition, signal, sigma):
     return z / total + signal / total * network(z / total, (sigma / total).flatten(), condition)
 
 
-def from_flow(network, **attributes):
+def from_flow(network: Callable, **attributes: Any) -> Adapter:
     """network(z_s, s, condition) predicts the velocity ε − x at z_s = (1−s)·x + s·ε (Liu et al. 2023), s (N,)."""
     return Adapter(network, _flow_to_eps, **attributes)

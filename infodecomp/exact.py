@@ -7,10 +7,14 @@ float64; eps_hat comes back in the dtype and on the device of z. Data of any sha
 
 import math
 from functools import cached_property
+from typing import Any, TypeAlias
 
 import torch
 
-from .integrate import band
+from .channel import Numbers
+from .integrate import Piecewise, band
+
+Covariance: TypeAlias = Numbers | tuple[torch.Tensor, Numbers]
 
 
 def _tensor(name, value, ndims):
@@ -23,7 +27,7 @@ def _tensor(name, value, ndims):
 
 
 def _log_weights(name, weights, count):
-    """Logarithms of non-negative weights (…, count) of which each row sums to something."""
+    """Logarithms of non-negative weights (…, count), not all zero in any row."""
     weights = torch.as_tensor(weights)
     if weights.ndim == 0 or weights.shape[-1] != count:
         raise ValueError(f"{name} must end in {count} weights, got shape {tuple(weights.shape)}")
@@ -33,8 +37,8 @@ def _log_weights(name, weights, count):
     return weights.log()
 
 
-def one_row(rows):
-    """A condition that is one row, viewed as many (see denoiser.take), as that row again: no work is done twice."""
+def one_row(rows: torch.Tensor) -> torch.Tensor:
+    """The one row of a condition that was expanded to many (see denoiser.take), so that no work is done twice."""
     return rows[:1] if rows.ndim > 1 and rows.stride(0) == 0 else rows
 
 
@@ -70,10 +74,10 @@ class _Normal:
                 if not torch.allclose(cov, cov.T, atol=1e-6 * cov.abs().max().item()):  # rounding of float32
                     raise ValueError(f"{name} must be symmetric")
                 self.variances, self.basis = torch.linalg.eigh((cov + cov.T) / 2)
-        smallest = torch.stack([v.min() for v in (self.variances, self.rest) if v is not None]).min()
-        if not smallest > 1e-15 * self.variances.max():
-            raise ValueError(f"{name} must be positive definite, got the eigenvalue {smallest.item():.3g}")
-        self.smallest, self.largest = smallest.item(), self.variances.max().item()
+        self.smallest = min(v.min().item() for v in (self.variances, self.rest) if v is not None)
+        self.largest = self.variances.max().item()
+        if not self.smallest > 1e-15 * self.largest:
+            raise ValueError(f"{name} must be positive definite, got the eigenvalue {self.smallest:.3g}")
 
     def solve(self, z, shift, signal, noise):
         """For z (N, d) = sqrt(signal)·(x + shift) + sqrt(noise)·ε: log density (N,) and cov⁻¹·(z − its mean) (N, d).
@@ -97,13 +101,15 @@ class _Normal:
 
 
 class Exact:
-    """What the four share: flattening, dtype and device.
+    """The common part: flattening, dtype and device. Subclasses give `dim` and `_solve`."""
 
-    Subclasses give dim and _solve(z (N, d), signal (N, 1), noise (N, 1), condition): the log density (N,) of
-    z = sqrt(signal)·x + sqrt(noise)·ε, and minus its gradient (N, d), which is ε̂ / sqrt(noise).
-    """
-
+    dim: int
     device = torch.device("cpu")
+
+    def _solve(self, z, signal, noise, condition):
+        """For z (N, d) = sqrt(signal)·x + sqrt(noise)·ε, signal and noise (N, 1): its log density (N,), and minus the
+        gradient of that (N, d), which is ε̂ / sqrt(noise)."""
+        raise NotImplementedError
 
     def _rows(self, name, x):
         if not isinstance(x, torch.Tensor) or not x.is_floating_point() or x.ndim < 2 or x[0].numel() != self.dim:
@@ -111,7 +117,7 @@ class Exact:
             raise ValueError(f"{name} must be a float tensor (N, …) with {self.dim} numbers a row, got {got}")
         return x.detach().to(self.device, torch.float64).flatten(1)
 
-    def to(self, device):
+    def to(self, device: torch.device | str) -> "Exact":
         """Move the parameters there: evaluations run where the parameters are. Returns the denoiser itself."""
         self.device = torch.device(device)
         for part in (self, *getattr(self, "components", [])):
@@ -120,14 +126,14 @@ class Exact:
                     setattr(part, name, value.to(device))
         return self
 
-    def __call__(self, z, logsnr, condition=None):
+    def __call__(self, z: torch.Tensor, logsnr: torch.Tensor, condition: Any = None) -> torch.Tensor:
         rows = self._rows("z", z)
         logsnr = torch.as_tensor(logsnr, dtype=torch.float64, device=self.device).expand(len(rows))[:, None]
         noise = torch.sigmoid(-logsnr)
         eps = noise.sqrt() * self._solve(rows, torch.sigmoid(logsnr), noise, condition)[1]
         return eps.reshape(z.shape).to(z)
 
-    def log_prob(self, x, condition=None):
+    def log_prob(self, x: torch.Tensor, condition: Any = None) -> torch.Tensor:
         """log p(x | condition) in nats, x (N, *shape) -> (N,) float64; a log mass if the denoiser is `discrete`."""
         x = self._rows("x", x)
         return self._solve(x, x.new_ones(len(x), 1), x.new_zeros(len(x), 1), condition)[0]
@@ -144,7 +150,7 @@ class Gaussian(Exact):
     Raises ValueError for a covariance that is not symmetric positive definite. Takes no condition.
     """
 
-    def __init__(self, mean, cov):
+    def __init__(self, mean: torch.Tensor, cov: Covariance) -> None:
         normal = _Normal(mean, cov)
         self.components, self.dim = [normal], len(normal.mean)
         self.proposal = _scales(normal.largest, normal.smallest)
@@ -162,33 +168,32 @@ class JointGaussian(Exact):
     Values where `observed` is False are ignored. mean (dim_x + dim_y,), cov square, positive definite (ValueError).
     """
 
-    def __init__(self, mean, cov, dim_x):
+    def __init__(self, mean: torch.Tensor, cov: torch.Tensor, dim_x: int) -> None:
         joint = _Normal(mean, _tensor("cov", cov, [2]))
         if not (isinstance(dim_x, int) and 1 <= dim_x < len(joint.mean)):
             raise ValueError(f"dim_x must be a whole number in [1, {len(joint.mean) - 1}], got {dim_x!r}")
         self.dim, self.mean, self.cov = dim_x, joint.mean, _tensor("cov", cov, [2])
-        self._given = {}
+        self._conditionals: dict[tuple, tuple] = {}
         marginal, full = (self._conditional((seen,) * (len(self.mean) - dim_x))[1] for seen in (False, True))
         self.proposal = _scales(marginal.largest, full.smallest)
 
     def _conditional(self, observed):
-        """Regression (dim_x, number observed) of x on the observed y, and the normal of what it leaves."""
-        if observed not in self._given:
-            seen = self.dim + torch.tensor(observed).nonzero()[:, 0]
-            gain = torch.linalg.solve(self.cov[seen][:, seen], self.cov[seen, : self.dim]).T
-            left = self.cov[: self.dim, : self.dim] - gain @ self.cov[seen, : self.dim]
-            normal = _Normal(self.mean[: self.dim], (left + left.T) / 2)
-            self._given[observed] = gain, normal
-        return self._given[observed]
+        """Regression (dim_x, number observed) of x on the observed y, and the normal of its residual."""
+        if observed not in self._conditionals:
+            seen, cross = self.dim + torch.tensor(observed).nonzero()[:, 0], self.cov[:, : self.dim]
+            gain = torch.linalg.solve(self.cov[seen][:, seen], cross[seen]).T
+            residual = cross[: self.dim] - gain @ cross[seen]
+            self._conditionals[observed] = gain, _Normal(self.mean[: self.dim], (residual + residual.T) / 2)
+        return self._conditionals[observed]
 
-    def to(self, device):
-        self._given = {}  # made anew, on the device, when next asked for
+    def to(self, device: torch.device | str) -> "Exact":
+        self._conditionals = {}  # computed again on the device when needed
         return super().to(device)
 
     def _solve(self, z, signal, noise, condition):
         dim_y = len(self.mean) - self.dim
         if condition is None:
-            condition = (z.new_zeros(1, dim_y), torch.zeros(1, dim_y, dtype=torch.bool))
+            condition = z.new_zeros(1, dim_y), torch.zeros(1, dim_y, dtype=torch.bool)
         if not (isinstance(condition, tuple) and len(condition) == 2):
             raise ValueError("condition must be a tuple (values, observed)")
         values, observed = (one_row(torch.as_tensor(part).to(z.device)) for part in condition)
@@ -214,10 +219,10 @@ class GaussianMixture(Exact):
     """Σ_k weights_k · N(means_k, covs_k). weights (K,) ≥ 0; means (K, *shape); covs (K,), (K, d) or (K, d, d).
 
     condition = weights (B, K) or (1, K) ≥ 0, multiplied onto the prior: p(y|k); a boolean mask picks components.
-    Raises ValueError for weights that are negative or sum to nothing and for a covariance that is none.
+    Raises ValueError for weights that are negative or all zero, and for a covariance that is not positive definite.
     """
 
-    def __init__(self, weights, means, covs):
+    def __init__(self, weights: torch.Tensor, means: torch.Tensor, covs: torch.Tensor) -> None:
         means, covs = _tensor("means", means, range(2, 20)).flatten(1), _tensor("covs", covs, [1, 2, 3])
         if len(means) != len(covs):
             raise ValueError(f"means and covs must have as many components, got {len(means)} and {len(covs)}")
@@ -225,8 +230,8 @@ class GaussianMixture(Exact):
         self.components = [_Normal(m, c, f"covs[{k}]") for k, (m, c) in enumerate(zip(means, covs, strict=True))]
         self.dim = means.shape[1]
         prior = self.log_weights.exp()
-        spread = prior @ (means - prior @ means) ** 2
-        largest = max(c.largest for c in self.components) + spread.sum().item()
+        spread = (prior @ (means - prior @ means) ** 2).sum().item()
+        largest = max(c.largest for c in self.components) + spread
         self.proposal = _scales(largest, min(c.smallest for c in self.components))
 
     def _solve(self, z, signal, noise, condition):
@@ -240,31 +245,29 @@ class FiniteSet(Exact):
     """Finitely many points (n, *shape) with prior weights (n,), each blurred by an isotropic Gaussian of width jitter.
 
     jitter 0: `discrete`; log_prob is a log mass, −inf off the set. jitter τ > 0: a density. condition = weights (B, n)
-    or (1, n) ≥ 0 multiplied onto the prior; a boolean mask picks points. Work is cut so that memory stays bounded
-    (about 256 MB at a time). Raises ValueError for weights that are negative or sum to nothing, or jitter < 0.
+    or (1, n) ≥ 0 multiplied onto the prior; a boolean mask picks points. Rows are processed in parts of about 256 MB.
+    Raises ValueError for weights that are negative or all zero, or jitter < 0.
     """
 
-    def __init__(self, points, weights=None, jitter=0.0):
+    def __init__(self, points: torch.Tensor, weights: torch.Tensor | None = None, jitter: float = 0.0) -> None:
         points = _tensor("points", points, range(2, 20)).flatten(1)
         if not (isinstance(jitter, int | float) and 0 <= jitter < math.inf):
             raise ValueError(f"jitter must be a number ≥ 0, got {jitter!r}")
         if points.numel() == 0:
             raise ValueError(f"points must not be empty, got shape {tuple(points.shape)}")
-        log_weights = (
-            points.new_zeros(len(points)) if weights is None else _log_weights("weights", weights, len(points))
-        )
-        self.log_weights = log_weights.log_softmax(0)
+        weights = points.new_ones(len(points)) if weights is None else weights
+        self.log_weights = _log_weights("weights", weights, len(points)).log_softmax(0)
         self.center = points.mean(0)
         self.points, self.jitter = points - self.center, float(jitter)  # centred: smaller numbers, smaller rounding
         self.norms, self.dim = (self.points**2).sum(1), points.shape[1]
         self.discrete = jitter == 0
 
     @cached_property
-    def proposal(self):
+    def proposal(self) -> Piecewise:
         """From the variance of the set, the distances between neighbours (of up to 256 points) and the jitter."""
         variance = (self.log_weights.exp() @ self.norms).item() + self.dim * self.jitter**2
-        some = self.points[torch.linspace(0, len(self.points) - 1, min(len(self.points), 256)).long()]
-        distances = (self.norms - 2 * some @ self.points.T + (some**2).sum(1, keepdim=True)).flatten()
+        sample = self.points[torch.linspace(0, len(self.points) - 1, min(len(self.points), 256)).long()]
+        distances = (self.norms - 2 * sample @ self.points.T + (sample**2).sum(1, keepdim=True)).flatten()
         distances = distances[distances > 1e-9 * self.norms.max()]
         nearest = math.log(8 / distances.min().item()) if len(distances) else 0.0
         widest = -math.log(variance) if variance else 0.0
@@ -288,7 +291,7 @@ class FiniteSet(Exact):
             log_prob[rows] = total[:, 0] - 0.5 * constant
         return log_prob, solved
 
-    def log_prob(self, x, condition=None):
+    def log_prob(self, x: torch.Tensor, condition: Any = None) -> torch.Tensor:
         if not self.discrete:
             return super().log_prob(x, condition)
         x, prior = self._rows("x", x) - self.center, _conditioned(self.log_weights, condition)

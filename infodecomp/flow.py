@@ -4,14 +4,15 @@ In y = x + sigma·ε, sigma = exp(−α/2), the ODE is dy/dsigma = ε̂, solved 
 """
 
 from itertools import pairwise
+from typing import Any
 
 import torch
 
 from .channel import alpha_bar_to_logsnr, logsnr_to_sigma, sigma_to_logsnr
-from .denoiser import check_finite
+from .denoiser import Condition, Denoiser, check_finite
 
 
-def karras_sigmas(low, high, steps, rho=7.0):
+def karras_sigmas(low: float, high: float, steps: int, rho: float = 7.0) -> torch.Tensor:
     """Noise levels of `steps` steps between two log-SNRs, (steps + 1,) float64, from exp(−low/2) to exp(−high/2).
 
     Equal steps of sigma^(1/rho) (Karras et al. 2022, Eq. 5). Raises ValueError for steps < 1.
@@ -28,7 +29,7 @@ def _eps_hat(denoiser, y, sigma, condition):
 
 
 @torch.no_grad()
-def heun(denoiser, y, condition, sigmas):
+def heun(denoiser: Denoiser, y: torch.Tensor, condition: Condition, sigmas: torch.Tensor) -> torch.Tensor:
     """Carry y (B, *shape) = x + sigma·ε along the flow from sigmas[0] to sigmas[-1], two evaluations a step."""
     for sigma, following in pairwise(sigmas):
         slope = _eps_hat(denoiser, y, sigma, condition)
@@ -46,8 +47,8 @@ def _sigmas(denoiser, steps, range):
 
 
 @torch.no_grad()
-def scheduled(denoiser, z, condition, scheduler, steps):
-    """Carry z (B, *shape), of the channel's own scale, through a scheduler of diffusers, whichever way it goes.
+def scheduled(denoiser: Denoiser, z: torch.Tensor, condition: Condition, scheduler: Any, steps: int) -> torch.Tensor:
+    """Carry z (B, *shape) = x_α through all steps of a diffusers scheduler, in its own direction.
 
     ValueError for a scheduler that does not expect ε, or has no alphas_cumprod.
     """
@@ -62,8 +63,16 @@ def scheduled(denoiser, z, condition, scheduler, steps):
     return z
 
 
-def to_noise(denoiser, x, condition=None, *, steps=100, range=None, scheduler=None):
-    """Encode x (B, *shape) as noise of unit variance, under a condition: the data are taken for sigma's lower end.
+def to_noise(
+    denoiser: Denoiser,
+    x: torch.Tensor,
+    condition: Condition = None,
+    *,
+    steps: int = 100,
+    range: tuple[float, float] | None = None,
+    scheduler: Any = None,
+) -> torch.Tensor:
+    """Encode x (B, *shape) as noise of unit variance: x is treated as data at the smallest sigma of the flow.
 
     range: log-SNRs between which the flow runs; None: the denoiser's own. scheduler: None for Heun's method; else an
     inverse scheduler of diffusers, such as DDIMInverseScheduler, over its own levels. Raises ValueError for no range.
@@ -74,8 +83,17 @@ def to_noise(denoiser, x, condition=None, *, steps=100, range=None, scheduler=No
     return heun(denoiser, x, condition, sigmas) / (1 + sigmas[-1] ** 2).sqrt()
 
 
-def from_noise(denoiser, noise, condition=None, *, steps=100, range=None, scheduler=None):
-    """Decode noise (B, *shape) of unit variance to data at sigma's lower end; inverts to_noise, up to the solver.
+def from_noise(
+    denoiser: Denoiser,
+    noise: torch.Tensor,
+    condition: Condition = None,
+    *,
+    steps: int = 100,
+    range: tuple[float, float] | None = None,
+    scheduler: Any = None,
+) -> torch.Tensor:
+    """Decode noise (B, *shape) of unit variance to data at the smallest sigma: the inverse of to_noise, up to the
+    error of the solver.
 
     scheduler: None for Heun's method; else one of diffusers, such as DDIMScheduler.
     """

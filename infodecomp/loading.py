@@ -2,8 +2,10 @@
 
 import json
 import re
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -16,7 +18,15 @@ from .scenes.net import NETWORK, NetworkScenes
 ACCEPTED = "'scenes', 'scenes-net', a folder, a hub id 'owner/name', a diffusers pipeline or a denoiser"
 
 
-def load(name_or_path="scenes", device=None, dtype=None, *, revision=None, check=True, compile=False):
+def load(
+    name_or_path: Any = "scenes",
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+    *,
+    revision: str | None = None,
+    check: bool | list = True,
+    compile: bool = False,
+) -> Any:
     """A model, itself a denoiser, with encode, decode, condition, generate and invert.
 
     name_or_path: "scenes", the exact denoiser of the embedded world (no weights; device and dtype of z are respected);
@@ -83,16 +93,13 @@ def _from_pretrained(name, dtype, revision):
             options = {"dtype": dtype, "revision": revision, "use_safetensors": True}
             return DiffusionPipeline.from_pretrained(name, **options, **unused)
     except OSError as error:  # not there, not reachable, or no safetensors
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        raise ValueError(f"name_or_path must be {ACCEPTED}, got {name!r}: {said[0]:.300}") from error
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise ValueError(f"name_or_path must be {ACCEPTED}, got {name!r}: {reason[0]:.300}") from error
 
 
 @contextmanager
-def _no_bars():
-    """Without what diffusers and transformers write to stderr although all is well; afterwards as before.
-
-    That is progress bars, and the remark that pictures are not preprocessed by torchvision: they are not at all.
-    """
+def _no_bars() -> Iterator[None]:
+    """Keep progress bars, and the remark that torchvision does not preprocess pictures, off stderr for a while."""
     from diffusers.utils import logging as diffusers
     from transformers.utils import logging as transformers
 

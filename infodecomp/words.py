@@ -1,4 +1,4 @@
-"""Word by word: what each word of a caption tells about a picture, alone and after the others, from one pass."""
+"""Word by word: the information of each word of a caption about a picture, alone and given the rest, from one pass."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -12,18 +12,20 @@ from .estimates.measure import Quantity
 from .estimates.sampling import Sampling
 from .integrate import Proposal
 
+ENDS = {"orthogonal": "", "standard": "_standard"}  # of the names of the lists of WordMaps
+
 
 @dataclass(frozen=True)
 class WordMaps:
-    """What each word tells about one image. Lists run over `words`; each Estimate has one row.
+    """The information of each word about one image. Lists run over `words`; each Estimate has one row.
 
     mi: i^o(x; word alone); cmi: i^o(x; word | rest of the caption); mi_standard and cmi_standard: the same as i^s, on
     the same noise. .nats, .stderr, .map and .map_stderr of each as everywhere; resolution: (h, w) of the maps.
     positions: where in caption.split() each word or phrase begins. against: None, or i^o and its map with the mixture
-    of the word's alternatives as context, which a weak branch without the word cannot inflate.
+    of the word's alternatives as context, which a denoiser that is poor without the word cannot inflate.
     """
 
-    image: object
+    image: Any
     caption: str
     words: list[str]
     positions: list[int]
@@ -34,10 +36,12 @@ class WordMaps:
     against: list[Estimate] | None = None
 
     @property
-    def resolution(self):
-        return tuple(self.mi[0].map.shape[-2:])
+    def resolution(self) -> tuple[int, int]:
+        """(h, w) of the maps."""
+        height, width = self.mi[0].map.shape[-2:]
+        return height, width
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         each = [
             f"{word}: MI {m.nats[0]:.2f} ± {m.stderr[0]:.2f}, CMI {c.nats[0]:.2f} ± {c.stderr[0]:.2f}"
             for word, m, c in zip(self.words, self.mi, self.cmi, strict=True)
@@ -58,6 +62,8 @@ def word_maps(
     seed: int = 0,
     proposal: Proposal | str | None = None,
     batch_size: int | None = None,
+    tolerance: float | None = None,
+    max_samples: int | None = None,
 ) -> WordMaps | list[WordMaps]:
     """MI and CMI of words with a picture, in nats and per pixel: 2W + 2 evaluations per sample for W words.
 
@@ -66,29 +72,31 @@ def word_maps(
     The context of a word is the caption without it, or with a placeholder ("_") in its place.
     alternatives: a function of (caption, position) that gives Alternatives, such as infodecomp.scenes.alternatives;
     then each word is measured against them as well, at one more evaluation per sample and alternative.
-    Other arguments as infodecomp.nll. Returns WordMaps. Raises ValueError for a word that is not in the caption.
+    Other arguments as infodecomp.nll, tolerance for the largest error of all. Returns WordMaps. Raises ValueError for a
+    word that is not in the caption.
 
-    Lists of images and captions (and words: None, or one entry as above for each) give a list of WordMaps; those of
-    captions with as many chosen words are measured in one pass. The noise of the i-th image is that of row i of x in
-    infodecomp.nll, in whatever company: it alone has other noise, unless i = 0.
+    Lists of images and captions (and words: None, or one entry for each) give a list of WordMaps, in one pass for those
+    with equally many chosen words. Image i has the noise of row i of x in infodecomp.nll; measured alone, of row 0.
     """
-    sampling = Sampling(samples, seed, proposal, batch_size, noise)
+    sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples)
     if alternatives is not None:
         check_paths(sampling)
-    single, asked = not isinstance(caption, list | tuple), _asked(model, image, caption, words, placeholder)
-    x, maps = model.encode(image), {}
+    asked, x = _asked(model, image, caption, words, placeholder), model.encode(image)
     if len(x) != len(asked):
         raise ValueError(f"image must be one for each caption, got {len(x)} for {len(asked)}")
-    for count in sorted({len(one.words) for one in asked}):  # captions with as many words in one pass
+    maps: dict[int, WordMaps] = {}
+    for count in sorted({len(one.words) for one in asked}):
         rows = [i for i, one in enumerate(asked) if len(one.words) == count]
-        maps |= zip(rows, _measured(model, x, asked, replace(sampling, items=rows)), strict=True)
-    if alternatives is not None:
-        for i, one in enumerate(asked):
-            given = [alternatives(one.caption, start) for start in one.positions]
-            options = "orthogonal", replace(sampling, items=[i])
-            against = [along_paths(model, x[i : i + 1], one.caption, other, *options) for other in given]
-            maps[i] = replace(maps[i], against=against)
-    return maps[0] if single else [maps[i] for i in range(len(asked))]
+        maps |= zip(rows, _measured(model, x, asked, rows, alternatives, sampling), strict=True)
+    return [maps[i] for i in range(len(asked))] if isinstance(caption, list | tuple) else maps[0]
+
+
+def _against(model, x, one, i, alternatives, sampling):
+    """Image i against the alternatives of each of its words, None where there is no such function."""
+    if alternatives is None:
+        return None
+    given, only = [alternatives(one.caption, start) for start in one.positions], replace(sampling, items=[i])
+    return [along_paths(model, x[i : i + 1], one.caption, other, "orthogonal", only) for other in given]
 
 
 class _Asked(NamedTuple):
@@ -117,29 +125,23 @@ def _asked(model, image, caption, words, placeholder):
     return found
 
 
-def _measured(model, x, asked, sampling):
-    """WordMaps of the rows `sampling.items`, which have as many words each, from one pass."""
-    some = [asked[i] for i in sampling.items]
+def _measured(model, x, asked, rows, alternatives, sampling):
+    """WordMaps of some rows, which have equally many words, from one pass."""
+    some = [asked[i] for i in rows]
     texts = zip(*([one.caption, *one.words, *one.rest] for one in some), strict=True)
-    told = [None, *(list(column) if len(some) > 1 else column[0] for column in texts)]
-    count, kinds = len(some[0].words), ("orthogonal", "standard")
-    quantities = {(kind, "mi", k): Quantity(kind, 2 + k, 0) for kind in kinds for k in range(count)}
-    quantities |= {(kind, "cmi", k): Quantity(kind, 1, 2 + count + k) for kind in kinds for k in range(count)}
-    pairs = {f"conditions[{k}]": (model, condition) for k, condition in enumerate(told)}
-    found = run(x[list(sampling.items)], pairs, list(quantities.values()), sampling)
+    conditions = [None, *(list(column) if len(some) > 1 else column[0] for column in texts)]
+    count = len(some[0].words)
+    mi = {("mi" + end, k): Quantity(kind, 2 + k, 0) for kind, end in ENDS.items() for k in range(count)}
+    cmi = {("cmi" + end, k): Quantity(kind, 1, 2 + count + k) for kind, end in ENDS.items() for k in range(count)}
+    quantities = mi | cmi
+    pairs = {f"conditions[{k}]": (model, condition) for k, condition in enumerate(conditions)}
+    found = run(x[rows], pairs, list(quantities.values()), replace(sampling, items=rows))
     estimates = dict(zip(quantities, found, strict=True))
-    for row, one in enumerate(some):
-        each = lambda kind, what: [estimates[kind, what, k][row] for k in range(count)]  # noqa: B023, E731
-        yield WordMaps(
-            image=one.image,
-            caption=one.caption,
-            words=one.words,
-            positions=one.positions,
-            mi=each("orthogonal", "mi"),
-            cmi=each("orthogonal", "cmi"),
-            mi_standard=each("standard", "mi"),
-            cmi_standard=each("standard", "cmi"),
-        )
+    names = [what + end for what in ("mi", "cmi") for end in ENDS.values()]
+    for row, (i, one) in enumerate(zip(rows, some, strict=True)):
+        lists = {name: [estimates[name, k][row] for k in range(count)] for name in names}
+        against = _against(model, x, one, i, alternatives, sampling)
+        yield WordMaps(one.image, one.caption, one.words, one.positions, **lists, against=against)
 
 
 def _chosen(model, caption, words):

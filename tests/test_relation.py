@@ -1,5 +1,7 @@
 """Scores of captions against the estimators they are made of; accuracies against scipy; reports against hand counts."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -57,7 +59,7 @@ def test_uniform_timesteps():
     truth = torch.trapezoid(signal * (1 - signal)) / 999 * (x.square() - (x - 1).square()).sum()
     told = idc.pointwise_information(model, x, "anything", kind="standard", samples=10_000, seed=1).profile
     weight = told.weight * relation.uniform_weight(model, told.logsnr, None)
-    error = told._replace(integrand=2 * told.integrand, weight=weight).stderr().item()
+    error = dataclasses.replace(told, integrand=2 * told.integrand, weight=weight).stderr().item()
     assert abs(score - truth) < 4 * error < 0.01 * truth
 
 

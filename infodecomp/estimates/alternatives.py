@@ -1,15 +1,16 @@
-"""The context as a mixture of whole captions: information that a weak branch without the word cannot inflate.
+"""The context as a mixture of whole captions: a denoiser that is poor without the word cannot inflate the information.
 
-A word's place has alternatives a with prior π_a. Instead of the denoiser that was given an incomplete caption, the
-context's denoiser is the mixture ε̂_A(x_α) = Σ_a w_a(x_α) ε̂(x_α | a) with the posterior w_a(x_α) = P(a | x_α), which is
-the same function if the denoiser is exact. The weights follow from the denoisers alone, along one path of the channel
+A word's place has alternatives a with prior π_a. Instead of the denoiser given the incomplete caption, the context's
+denoiser is the mixture ε̂_A(x_α) = Σ_a w_a(x_α) ε̂(x_α | a) with the posterior w_a(x_α) = P(a | x_α), which is the same
+function if the denoiser is exact. The weights follow from the denoisers alone, along one path of the channel
 Y_γ = γx + W_γ with Brownian W, γ = e^α, x_α = Y_γ / sqrt(γ + γ²): d log w_a = x̂_a·dY − ½|x̂_a|²dγ, normalised (Duncan
-1970; Kailath 1971). A path has as many steps as it has draws; its error falls with their distance.
+1970; Kailath 1971). Each draw is a step of a path; the error of the weights falls with the distance of the steps.
 """
 
 import math
-from functools import partial
+from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Any
 
 import torch
 
@@ -25,12 +26,12 @@ PATHS = 4  # stream of random numbers
 class Alternatives:
     """K conditions that could stand in one place, and their prior: accepted as `given`.
 
-    conditions: a list of K conditions, each as everywhere (a str for every row, or one per row). prior: (K,) or (B, K)
-    weights ≥ 0, normalised here; None: uniform. steps: of a path, in the draws of a map (more samples make more paths,
-    more steps follow the exact weights more closely). Raises ValueError for no condition, or for a prior that is none.
+    conditions: a list of K conditions (a str for every row, or one per row, and so on). prior: (K,) or (B, K) weights
+    ≥ 0, normalised here; None: uniform. steps: draws per path (more samples make more paths; more steps per path follow
+    the exact weights more closely). Raises ValueError for no condition, or for an invalid prior.
     """
 
-    def __init__(self, conditions: list, prior=None, *, steps: int = 25) -> None:
+    def __init__(self, conditions: list, prior: Any = None, *, steps: int = 25) -> None:
         if not isinstance(conditions, list) or not conditions:
             raise ValueError(f"conditions must be a list of at least one condition, got {conditions!r:.60}")
         prior = torch.ones(len(conditions)) if prior is None else torch.as_tensor(prior)
@@ -40,12 +41,11 @@ class Alternatives:
         if not bool((self.prior >= 0).all() and self.prior.isfinite().all() and (self.prior.sum(-1) > 0).all()):
             raise ValueError("prior must be finite weights ≥ 0, not all zero in a row")
         self.prior = self.prior / self.prior.sum(-1, keepdim=True)
-        whole("steps", steps, 1)
-        self.conditions, self.steps = conditions, steps
+        self.conditions, self.steps = conditions, whole("steps", steps, 1)
 
     @classmethod
-    def stack(cls, rows: "list[Alternatives]", **options) -> "Alternatives":
-        """One Alternatives for B images from B of one row each, whose numbers of conditions may differ."""
+    def stack(cls, rows: "list[Alternatives]", **options: Any) -> "Alternatives":
+        """One Alternatives for B images, from one for each; these may have different numbers of conditions."""
         most = max(len(row.conditions) for row in rows)
         places = [[row.conditions[min(k, len(row.conditions) - 1)] for row in rows] for k in range(most)]
         prior = torch.zeros(len(rows), most, dtype=torch.float64)
@@ -54,7 +54,7 @@ class Alternatives:
         return cls(places, prior, **options)
 
     def check_rows(self, count: int) -> None:
-        """ValueError unless the prior is one for all, or one per row."""
+        """ValueError unless the prior has one row for all, or `count`."""
         if self.prior.ndim == 2 and len(self.prior) not in (1, count):
             raise ValueError(f"prior must have 1 or {count} rows, as x has, got {len(self.prior)}")
 
@@ -62,30 +62,27 @@ class Alternatives:
         return f"Alternatives({self.conditions!r:.200}, prior={self.prior.tolist()!r:.80})"
 
 
+@dataclass(frozen=True, eq=False)
 class PathProfile(Profile):
     """Draws that come in paths, (B, paths·steps): independent between paths, not along one."""
 
-    paths = 1
+    paths: int = 1
 
-    def _replace(self, **values):
-        replaced = super()._replace(**values)
-        replaced.paths = self.paths
-        return replaced
-
-    def stderr(self):
+    def stderr(self) -> torch.Tensor:
+        """Standard error (B,), from the spread between paths."""
         values = (self.integrand * self.weight).unflatten(1, (self.paths, -1)).mean(2)
         return values.std(1) * _widen(self.paths) / math.sqrt(self.paths)
 
 
 def _widen(paths):
-    """A factor that makes ±2 standard errors from so few paths cover what they cover for a normal (Student's t)."""
+    """Factor by which ±2 standard errors from few paths are widened to cover as for a normal (Student's t)."""
     from scipy.stats import t
 
     return t.ppf(NormalDist().cdf(2), paths - 1) / 2
 
 
 def check_paths(sampling: Sampling) -> None:
-    """ValueError for options that a walk along paths does not have."""
+    """ValueError for options that are not available along paths."""
     where = "information is measured against Alternatives"
     whole("samples", sampling.samples, 8, step=2)
     if sampling.fitted:
@@ -101,14 +98,13 @@ def along_paths(
     """pointwise_information with `given` an Alternatives: see there. samples = paths × steps, at least four paths."""
     check_paths(sampling)
     x, samples = check_x(x), sampling.samples
-    for name, c in {"y": y, **{f"given[{k}]": c for k, c in enumerate(alternatives.conditions)}}.items():
-        check_condition(name, denoiser, c, len(x))
+    for name, condition in {"y": y, **{f"given[{k}]": c for k, c in enumerate(alternatives.conditions)}}.items():
+        check_condition(name, denoiser, condition, len(x))
     alternatives.check_rows(len(x))
     proposal, paths = sampling.proposal_for(denoiser), max(4, samples // alternatives.steps)
     logsnr, weight = _path_levels(proposal, sampling, paths, samples // paths, x)
     integrand, total, square = _walk(denoiser, x, y, alternatives, kind, sampling, logsnr, weight)
-    profile = PathProfile(logsnr.flatten(1), integrand.flatten(1), weight.flatten(1))
-    profile.paths = paths
+    profile = PathProfile(logsnr.flatten(1), integrand.flatten(1), weight.flatten(1), paths)
     return Estimate(
         nats=(integrand * weight).mean((1, 2)),
         stderr=profile.stderr(),
@@ -125,16 +121,11 @@ def along_paths(
 
 def _path_levels(proposal, sampling, paths, steps, x):
     """Log-SNRs and weights of all paths, each (B, paths, steps), rising along a path."""
-    items = sampling.items or range(len(x))
+    items = sampling.items_of(x)
     drawn = [draw_logsnr(proposal, sampling.seed, PATHS + p, items, steps) for p in range(paths)]
-    first = ([t.unflatten(1, (steps, 2))[:, :, 0] for t in pair] for pair in drawn)  # one draw of each bin
-    logsnr, weight = (torch.stack(part, 1).to(x.device) for part in zip(*first, strict=True))
+    logsnr, weight = (torch.stack(part, 1)[..., ::2].to(x.device) for part in zip(*drawn, strict=True))  # one per bin
     logsnr, order = logsnr.sort(2)
     return logsnr, weight.gather(2, order)
-
-
-def _scale(values, like):
-    return per_row(values, like).to(like.dtype)
 
 
 def _dot(left, right):
@@ -142,38 +133,48 @@ def _dot(left, right):
     return torch.linalg.vecdot(left.flatten(1), right.flatten(1)).double()
 
 
+def _channel(clean, counters, logsnr):
+    """Follow Y_γ = γx + W_γ along logsnr (N, steps): yields α (N,), γ = e^α, the rise of γ, Y and W (N, *shape)."""
+    before, brownian = logsnr.new_zeros(len(clean)), torch.zeros_like(clean)
+    for alpha in logsnr.T.contiguous():
+        gamma = alpha.exp()
+        noise = [torch.randn(clean.shape[1:], generator=g, dtype=torch.float32) for g in counters]
+        root = per_row((gamma - before).sqrt(), clean).to(clean.dtype)
+        brownian = brownian + root * send(torch.stack(noise), clean.device).to(clean.dtype)
+        yield alpha, gamma, gamma - before, per_row(gamma, clean).to(clean.dtype) * clean + brownian, brownian
+        before = gamma
+
+
+def _weighed(log_w, guesses, step, rise):
+    """log w_a (N, K) after the step dY, with x̂_a (N, *shape) at its beginning (Itô): d log w_a = x̂_a·dY − ½|x̂_a|²dγ."""
+    change = [_dot(x_hat, step) - _dot(x_hat, x_hat) * (rise / 2) for x_hat in guesses]
+    return (log_w + torch.stack(change, 1)).log_softmax(1)
+
+
 @torch.no_grad()
 def _walk(denoiser, x, y, alternatives, kind, sampling, logsnr, weight):
-    """All paths of all images, one log-SNR after the other: integrands (B, paths, steps), sums over paths of maps and
-    of their squares."""
-    (count, paths, steps), shape, items = logsnr.shape, x.shape[1:], sampling.items or range(len(x))
+    """All paths of all images, one log-SNR after the other: integrands (B, paths, steps), and the maps of paths and
+    their squares, summed over paths."""
+    count, paths, steps = logsnr.shape
     rows = torch.arange(count).repeat_interleave(paths)
-    counters = [generator(sampling.seed, PATHS, i, p) for i in items for p in range(paths)]
     clean, evaluate = x[rows], Evaluations(denoiser, x, sampling.batch_size)
+    counters = [generator(sampling.seed, PATHS, i, p) for i in sampling.items_of(x) for p in range(paths)]
     pairs, places = distinct([(denoiser, c) for c in (y, *alternatives.conditions)], x.device)
-    brownian, gamma, seen = torch.zeros_like(clean), logsnr.new_zeros(len(rows)), torch.zeros_like(clean)
     log_w = alternatives.prior.to(x.device).expand(count, -1)[rows].log()
-    before, integrand, to = None, logsnr.new_zeros(len(rows), steps), partial(_scale, like=clean)
-    sum_maps = logsnr.new_zeros(len(rows), *(shape[1:] if x.ndim == 4 else shape))
-    for h in range(steps):
-        alpha = logsnr[:, :, h].flatten()
-        snr = alpha.exp()
-        fresh = torch.stack([torch.randn(shape, generator=g, dtype=torch.float32) for g in counters])
-        brownian = brownian + to((snr - gamma).sqrt()) * send(fresh, clean.device).to(clean.dtype)
-        channel = to(snr) * clean + brownian  # Y
-        z, noise = channel / to((snr + snr**2).sqrt()), brownian / to(snr.sqrt())
-        each = [evaluate(z, alpha.to(z), c, rows) for _, c in pairs]
+    quantity, integrands, maps, before, seen = Quantity(kind, 0, 1), [], 0, None, 0
+    draws = zip(weight.flatten(0, 1).T, _channel(clean, counters, logsnr.flatten(0, 1)), strict=True)
+    for factor, (alpha, gamma, rise, channel, brownian) in draws:
+        root, scale = (per_row(v, clean).to(clean.dtype) for v in (gamma.sqrt(), (gamma + gamma**2).sqrt()))
+        each = [evaluate(channel / scale, alpha.to(clean), condition, rows) for _, condition in pairs]
         own, *others = (each[place] for place in places)
-        guess = [(channel - to(snr.sqrt()) * eps) / to(snr) for eps in others]  # x̂ of each alternative
-        step, half = channel - seen, (snr - gamma) / 2
-        # Itô: the guess at the beginning of the step
-        change = [_dot(x_hat, step) - _dot(x_hat, x_hat) * half for x_hat in before or guess]
-        log_w = (log_w + torch.stack(change, 1)).log_softmax(1)
-        mixture = sum(to(w) * eps for w, eps in zip(log_w.exp().T, others, strict=True))
-        values = Quantity(kind, 0, 1).integrand(Gaps(noise, alpha, {0: own.double(), 1: mixture.double()}))
-        integrand[:, h] = values.flatten(1).sum(1)
-        sum_maps += values * per_row(weight[:, :, h].flatten(), values) / steps
-        before, gamma, seen = guess, snr, channel
+        guesses = [(channel - root * eps) / per_row(gamma, clean).to(clean.dtype) for eps in others]  # x̂_a
+        log_w = _weighed(log_w, before or guesses, channel - seen, rise)
+        mixture = sum(per_row(w, eps).to(eps) * eps for w, eps in zip(log_w.exp().T, others, strict=True))
+        values = quantity.integrand(Gaps(brownian / root, alpha, {0: own.double(), 1: mixture.double()}))
+        integrands.append(values.flatten(1).sum(1))
+        maps = maps + values * per_row(factor, values) / steps
+        before, seen = guesses, channel
+    integrand = torch.stack(integrands, 1)
     check_finite(integrand)
-    maps = sum_maps.unflatten(0, (count, paths))
+    maps = maps.unflatten(0, (count, paths))
     return integrand.unflatten(0, (count, paths)), maps.sum(1), maps.square().sum(1)

@@ -1,30 +1,35 @@
-"""What comes of a pass over noise: an Estimate in nats, with its standard error and its split over pixels."""
+"""The Estimate: nats with their standard error and their split over pixels, made from a pass over noise."""
 
 import hashlib
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import ClassVar
 
 import torch
 
-from ..denoiser import Condition, Denoiser
+from ..denoiser import Pair
 from ..integrate import Proposal, fit, pair_variance
 from .measure import DRAWS, PILOT, TRIAL, Quantity, measure
 from .sampling import GROUP, Sampling, check_condition, check_x
 
 
-class Profile(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Profile:
     """The draws behind an estimate, in nats per nat of log-SNR. Each (B, samples); draws 2h and 2h + 1 share a bin.
 
     nats = constant + (integrand · weight).mean(1); the constant is ½·ln(2πe) per dimension for densities, else 0.
+    Unpacks into these three.
     """
 
     logsnr: torch.Tensor
     integrand: torch.Tensor
     weight: torch.Tensor
-    group = 1  # neighbouring bins whose noises are not independent
+    group: ClassVar[int] = 1  # neighbouring bins whose noises are not independent
+
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        return iter((self.logsnr, self.integrand, self.weight))
 
     def stderr(self) -> torch.Tensor:
         """Standard error (B,) of the mean over draws."""
@@ -32,11 +37,10 @@ class Profile(NamedTuple):
         return pair_variance(values[..., 0], values[..., 1], values.shape[1], self.group).sqrt()
 
     def tail(self, low: float, high: float) -> torch.Tensor:
-        """(B,) what lies outside if the integrand falls like e^−|α| there, from the tenth of draws nearest each end."""
-        near, order, total = max(2, self.logsnr.shape[1] // 20), self.logsnr.argsort(1), 0
-        for ends, distance in ((order[:, :near], self.logsnr - low), (order[:, -near:], high - self.logsnr)):
-            total = total + (self.integrand * torch.exp(-distance)).gather(1, ends).mean(1)
-        return total
+        """(B,) the integral outside if the integrand falls like e^−|α| there, from a twentieth of the draws per end."""
+        near, order = max(2, self.logsnr.shape[1] // 20), self.logsnr.argsort(1)
+        left, right = (self.integrand * torch.exp(-d) for d in (self.logsnr - low, high - self.logsnr))
+        return left.gather(1, order[:, :near]).mean(1) + right.gather(1, order[:, -near:]).mean(1)
 
 
 class BalancedProfile(Profile):
@@ -52,8 +56,8 @@ class Estimate:
 
     nats, stderr (B,); map, map_stderr (B, h, w) for x (B, C, h, w), channels summed, else in the shape of x:
     contributions that sum to nats. profile: the draws; proposal: where their log-SNRs were drawn, range: over which of
-    them the integral runs; tail (B,): what lies outside, extrapolated from the outermost draws, not part of nats.
-    samples: denoiser evaluations per image and condition; pilot: those spent beside them on proposal or samples.
+    them the integral runs; tail (B,): the integral outside it, extrapolated from the outermost draws, not part of nats.
+    samples: denoiser evaluations per image and condition; pilot: further ones, spent to choose proposal or samples.
     All float64, on the device of x. a − b and a + b of two estimates on the same noise are paired: their standard error
     is that of the difference or sum (map_stderr is then None: pairs are not kept per pixel).
     """
@@ -72,6 +76,7 @@ class Estimate:
 
     @property
     def range(self) -> tuple[float, float]:
+        """Log-SNRs (low, high) between which the integral runs."""
         return self.proposal.range
 
     @property
@@ -86,29 +91,31 @@ class Estimate:
 
     def __getitem__(self, i: int | slice) -> "Estimate":
         """The Estimate of image i alone, or of a slice of the images."""
-        rows = range(len(self.nats))[i]
-        rows = slice(rows, rows + 1) if isinstance(rows, int) else i
-        cut = {name: getattr(self, name) for name in ("nats", "stderr", "map", "map_stderr", "tail")}
-        cut = {name: None if values is None else values[rows] for name, values in cut.items()}
-        profile = self.profile._replace(**{name: getattr(self.profile, name)[rows] for name in Profile._fields})
-        return replace(self, profile=profile, of=self.of[rows], **cut)
+        if not isinstance(i, slice):
+            place = range(len(self.nats))[i]
+            i = slice(place, place + 1)
+        cut = {name: getattr(self, name)[i] for name in ("nats", "stderr", "map", "tail", "of")}
+        map_stderr = None if self.map_stderr is None else self.map_stderr[i]
+        logsnr, integrand, weight = (values[i] for values in self.profile)
+        profile = replace(self.profile, logsnr=logsnr, integrand=integrand, weight=weight)
+        return replace(self, profile=profile, map_stderr=map_stderr, **cut)
 
     def __neg__(self) -> "Estimate":
-        profile = self.profile._replace(integrand=-self.profile.integrand)
+        profile = replace(self.profile, integrand=-self.profile.integrand)
         return replace(self, nats=-self.nats, map=-self.map, tail=-self.tail, profile=profile)
 
     def __add__(self, other: "Estimate") -> "Estimate":
         drawn, others = (self.noise_key, self.of), (other.noise_key, other.of)
         if drawn != others or not torch.equal(self.profile.logsnr, other.profile.logsnr):
             raise ValueError("sum and difference need estimates on one x, seed, samples and proposal (see compare)")
-        profile = self.profile._replace(integrand=self.profile.integrand + other.profile.integrand)
+        profile = replace(self.profile, integrand=self.profile.integrand + other.profile.integrand)
         values = {name: getattr(self, name) + getattr(other, name) for name in ("nats", "map", "tail")}
         return replace(self, stderr=profile.stderr(), map_stderr=None, profile=profile, **values)
 
     def __sub__(self, other: "Estimate") -> "Estimate":
         return self + -other
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         some = [f"{v:.3f} ± {e:.3f}" for v, e in zip(self.nats[:4].tolist(), self.stderr.tolist(), strict=False)]
         more = f", … {len(self.nats)} in all" if len(self.nats) > 4 else ""
         low, high = self.range
@@ -121,49 +128,47 @@ def hashes_of(x: torch.Tensor) -> tuple[str, ...]:
 
 
 def run(
-    x: torch.Tensor,
-    pairs: Mapping[str, tuple[Denoiser, Condition]],
-    quantities: Sequence[Quantity],
-    sampling: Sampling,
+    x: torch.Tensor, pairs: Mapping[str, Pair], quantities: Sequence[Quantity], sampling: Sampling
 ) -> list[Estimate]:
-    """One Estimate per quantity: checks, then a pilot if one is asked for, then the pass.
+    """One Estimate per quantity: checks, then a pilot if one is needed, then the pass.
 
-    pairs: {name in messages: (denoiser, condition)}, which quantities number. A quantity of kind "nll" is a density, or
-    a mass where its denoiser is discrete.
+    pairs: {name in messages: (denoiser, condition)}; quantities refer to them by position. A quantity of kind "nll" is
+    a density, or a mass where its denoiser is discrete.
     """
-    x, asked, pilot = check_x(x), list(pairs.values()), 0
+    x, both, pilot = check_x(x), list(pairs.values()), 0
     for name, (denoiser, condition) in pairs.items():
         check_condition(name, denoiser, condition, len(x))
-    proposal = sampling.proposal_for(*(denoiser for denoiser, _ in asked))
-    discrete = [bool(getattr(denoiser, "discrete", False)) for denoiser, _ in asked]
+    proposal = sampling.proposal_for(*(denoiser for denoiser, _ in both))
+    discrete = [bool(getattr(denoiser, "discrete", False)) for denoiser, _ in both]
     kinds = [("mass" if discrete[q.y] else "density") if q.kind == "nll" else q.kind for q in quantities]
     quantities = [q._replace(kind=kind) for q, kind in zip(quantities, kinds, strict=True)]
     if sampling.fitted:
         pilot = max(16, min(64, 2 * (256 // len(x))))
-        seen, _ = _draw(x, asked, quantities, replace(sampling, samples=pilot), proposal, PILOT)
-        proposal = fit(seen[0].logsnr, torch.stack([p.integrand for p in seen]), proposal.range)
+        profiles, _ = _draw(x, both, quantities, replace(sampling, samples=pilot), proposal, PILOT)
+        proposal = fit(profiles[0].logsnr, torch.stack([p.integrand for p in profiles]), proposal.range)
     if sampling.tolerance is not None:
-        tried, _ = _draw(x, asked, quantities, sampling, proposal, TRIAL)
-        pilot, sampling = pilot + sampling.samples, _enough(sampling, max(p.stderr().max().item() for p in tried))
-    profiles, sums = _draw(x, asked, quantities, sampling, proposal, DRAWS)
+        profiles, _ = _draw(x, both, quantities, sampling, proposal, TRIAL)
+        pilot += sampling.samples
+        sampling = _enough(sampling, sampling.tolerance, max(p.stderr().max().item() for p in profiles))
+    profiles, sums = _draw(x, both, quantities, sampling, proposal, DRAWS)
     about = {"proposal": proposal, "samples": sampling.samples, "pilot": pilot, "of": hashes_of(x)}
     about["noise_key"] = sampling.seed, sampling.noise, tuple(x.shape[1:])
     return [_made(x, *each, about) for each in zip(quantities, profiles, sums, strict=True)]
 
 
-def _draw(x, asked, quantities, sampling, proposal, stream):
+def _draw(x, pairs, quantities, sampling, proposal, stream):
     """A Profile and Sums per quantity."""
-    logsnr, weight, sums = measure(x, asked, quantities, sampling, proposal, stream)
+    logsnr, weight, sums = measure(x, pairs, quantities, sampling, proposal, stream)
     kind = BalancedProfile if sampling.noise == "balanced" and stream != PILOT else Profile
     return [kind(logsnr, s.integrand, weight) for s in sums], sums
 
 
-def _enough(sampling, error):
+def _enough(sampling, tolerance, error):
     """The sampling with as many samples as the tolerance needs, if `sampling.samples` of them had this error."""
     most = sampling.max_samples or 10_000
-    wanted = 2 * math.ceil(sampling.samples * (error / sampling.tolerance) ** 2 / 2)
+    wanted = 2 * math.ceil(sampling.samples * (error / tolerance) ** 2 / 2)
     if wanted > most:
-        text = f"tolerance {sampling.tolerance:g} needs about {wanted} samples, max_samples is {most}"
+        text = f"tolerance {tolerance:g} needs about {wanted} samples, max_samples is {most}"
         warnings.warn(text, stacklevel=4)
     return replace(sampling, samples=min(max(wanted, 2), most))
 

@@ -1,7 +1,7 @@
 """Equations 2–6 of Kong et al. (ICLR 2024) as functions: densities, information, comparisons, Bayes' rule; in nats."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -77,13 +77,13 @@ def pointwise_information(
 
 
 class Comparison:
-    """Every quantity among K conditions on shared noise, made by `compare`; its estimates subtract as paired.
+    """Every quantity among K conditions on shared noise, made by `compare`; differences of its estimates are paired.
 
     A condition is named by its position or by itself, if it is None, a str, or a (denoiser, condition) pair with one of
     these (ValueError for any other).
     """
 
-    def __init__(self, conditions: list, estimates: dict) -> None:
+    def __init__(self, conditions: list, estimates: dict[Quantity, Estimate]) -> None:
         self.conditions, self._estimates = conditions, estimates
 
     def _index(self, key):
@@ -97,7 +97,7 @@ class Comparison:
 
     def nll(self, condition: Any) -> Estimate:
         """Estimate of −log p(x | condition), or of −log of its mass."""
-        return self._estimates["nll", self._index(condition), None]
+        return self._estimates[Quantity("nll", self._index(condition))]
 
     def information(self, y: Any, given: Any = None, kind: str = "orthogonal") -> Estimate:
         """Estimate of i(x; y | given), as pointwise_information; `given` None must be among the conditions too."""
@@ -105,7 +105,7 @@ class Comparison:
         y, given = self._index(y), self._index(given)
         if y == given:
             return self.nll(y) - self.nll(y)
-        found = self._estimates[kind, min(y, given), max(y, given)]
+        found = self._estimates[Quantity(kind, min(y, given), max(y, given))]
         return -found if kind == "standard" and y > given else found
 
 
@@ -114,8 +114,8 @@ def _is_pair(condition):
 
 
 def _named(condition):
-    told = condition[1] if _is_pair(condition) else condition
-    return told is None or isinstance(told, str)
+    text = condition[1] if _is_pair(condition) else condition
+    return text is None or isinstance(text, str)
 
 
 def compare(
@@ -130,7 +130,7 @@ def compare(
     batch_size: int | None = None,
     tolerance: float | None = None,
     max_samples: int | None = None,
-) -> "Comparison":
+) -> Comparison:
     """Every NLL, i^s and i^o (hence every CMI) among K conditions: K evaluations per sample, all on the same noise.
 
     conditions: a list of K conditions, each as in nll, asked of `denoiser`; or (denoiser, condition) pairs, so that two
@@ -141,12 +141,11 @@ def compare(
     if not isinstance(conditions, list) or not conditions:
         raise ValueError(f"conditions must be a list of at least one condition, got {conditions!r:.60}")
     sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples)
-    names = [("nll", k, None) for k in range(len(conditions))]
+    quantities = [Quantity("nll", k) for k in range(len(conditions))]
     both = [(a, b) for b in range(len(conditions)) for a in range(b)]
-    names += [(kind, a, b) for a, b in both for kind in ("standard", "orthogonal")]
-    pairs = {f"conditions[{k}]": c if _is_pair(c) else (denoiser, c) for k, c in enumerate(conditions)}
-    estimates = run(x, pairs, [Quantity(*name) for name in names], sampling)
-    return Comparison(conditions, dict(zip(names, estimates, strict=True)))
+    quantities += [Quantity(kind, a, b) for a, b in both for kind in ("standard", "orthogonal")]
+    pairs: dict[str, Any] = {f"conditions[{k}]": c if _is_pair(c) else (denoiser, c) for k, c in enumerate(conditions)}
+    return Comparison(conditions, dict(zip(quantities, run(x, pairs, quantities, sampling), strict=True)))
 
 
 @dataclass(frozen=True)
@@ -159,7 +158,7 @@ class Posterior:
 
     @property
     def information(self) -> torch.Tensor:
-        """i_A(x; a | c) = log P(a | x) − log π_a, (B, K) nats: at most −log π_a, −∞ towards what does not fit."""
+        """i_A(x; a | c) = log P(a | x) − log π_a, (B, K) nats: at most −log π_a, −∞ for what does not fit at all."""
         possible = self.prior > 0
         return torch.where(possible, self.log_prob - self.prior.log(), -math.inf)
 
@@ -179,9 +178,9 @@ def posterior(
 ) -> Posterior:
     """Bayes' rule over alternatives, from K evaluations per sample: P(a | x) = π_a p(x|a) / Σ π_b p(x|b).
 
-    Every term comes from a branch that is told a whole condition. Its information is i_A(x; a | c) =
+    Every p(x|a) comes from the denoiser given a whole condition. The information of a is i_A(x; a | c) =
     log p(x|a) − log Σ_b π_b p(x|b). Noise of the estimates and errors of the denoiser lower the information of the true
-    alternative on average; they can't raise it. Arguments and Raises as for infodecomp.nll. Returns a Posterior.
+    alternative on average; they cannot raise it. Arguments and Raises as for infodecomp.nll. Returns a Posterior.
     """
     count, x = len(alternatives.conditions), check_x(x)
     alternatives.check_rows(len(x))
@@ -192,5 +191,5 @@ def posterior(
     log_prob = (prior.log() + torch.stack([e.nats for e in ratios], 1)).log_softmax(1)
     integrands = torch.stack([e.profile.integrand for e in ratios], 1)  # (B, K, samples)
     moved = integrands - (log_prob.exp()[..., None] * integrands).sum(1, keepdim=True)  # how log P moves with the draws
-    errors = [ratios[0].profile._replace(integrand=moved[:, k]).stderr() for k in range(count)]
+    errors = [replace(ratios[0].profile, integrand=moved[:, k]).stderr() for k in range(count)]
     return Posterior(log_prob, torch.stack(errors, 1), prior)

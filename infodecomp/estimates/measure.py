@@ -1,4 +1,4 @@
-"""One pass over noise that all conditions share: integrands per draw, and maps summed over draws.
+"""One pass over noise that all conditions share: the integrand of each draw, and maps summed over draws.
 
 With r_c = ε − ε̂_α(x_α | c), each quantity is the mean of an integrand, per coordinate and nat of log-SNR:
     density      ½(r_c² − σ(α)), plus ½·ln(2πe) per dimension, is −log p(x|c)                        (Eq. 2, 3)
@@ -9,23 +9,24 @@ For a density σ²(ε² − 1), whose mean is zero, is subtracted as well: r_c²
 """
 
 import hashlib
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import torch
 from torch.nn.functional import mse_loss
 
 from ..channel import add_noise, per_row
-from ..denoiser import check_finite, condition_length, distinct, encoder, narrow, send, take
-from ..integrate import pair_variance
-from .sampling import GROUP
+from ..denoiser import Denoiser, Pair, check_finite, condition_length, distinct, encoder, narrow, send, take
+from ..integrate import Proposal, pair_variance
+from .sampling import GROUP, Sampling
 
 BLOCK = 2**18  # numbers of noise drawn at a time for one image; another value is another noise for every seed
 ROWS = 2**18, 2**20  # numbers in a call of the denoiser when batch_size is None: on a CPU, whose cache is small; else
-FULL = "out of memory", "can't allocate memory", "ALLOC_FAILED"  # what devices say
-FITS = WeakKeyDictionary()  # numbers in a call that a denoiser had memory for, after it had run out of it
+FULL = "out of memory", "can't allocate memory", "ALLOC_FAILED"  # in the messages of devices
+FITS: WeakKeyDictionary = WeakKeyDictionary()  # {denoiser: numbers that fit in a call}, once its memory has run out
 DRAWS, PILOT, TRIAL = 0, 1, 2  # streams of random numbers: the estimate's, the pilot's of "fit", that of tolerance
 
 
@@ -37,30 +38,31 @@ class Quantity(NamedTuple):
     given: int | None = None
 
     @property
-    def last(self):
+    def last(self) -> int:
         """The later of its two conditions."""
         return max(self.y, self.given or 0)
 
-    def integrand(self, gaps):
-        """(N, *map) from Gaps, channels of an image summed."""
+    def integrand(self, gaps: "Gaps") -> torch.Tensor:
+        """(N, *map), channels of an image summed."""
+        if self.given is None:
+            return 0.5 * (gaps.own(self.y) - gaps.mean if self.kind == "density" else gaps.own(self.y))
         if self.kind == "orthogonal":
             return 0.5 * gaps.between(self.y, self.given)
-        if self.kind == "standard":
-            return 0.5 * (gaps.own(self.given) - gaps.own(self.y))
-        return 0.5 * (gaps.own(self.y) - gaps.mean if self.kind == "density" else gaps.own(self.y))
+        return 0.5 * (gaps.own(self.given) - gaps.own(self.y))
 
 
 class Gaps:
-    """Squares in float64 of noise (N, *shape), at log-SNRs (N,), less what denoisers say of it.
+    """Squared differences, in float64, between noise (N, *shape) at log-SNRs (N,) and its estimates by denoisers.
 
-    eps_hats: {number of a condition: eps_hat}. Channels of an image are summed: (N, *map).
+    eps_hats: {index of a condition: eps_hat}. Channels of an image are summed: (N, *map).
     """
 
-    def __init__(self, noise, alpha, eps_hats=None):
-        self.noise, self.alpha, self.eps_hats, self._own = noise.double(), alpha, eps_hats or {}, {}
+    def __init__(self, noise: torch.Tensor, alpha: torch.Tensor, eps_hats: dict | None = None) -> None:
+        self.noise, self.alpha, self.eps_hats = noise.double(), alpha, eps_hats or {}
+        self._own: dict[int, torch.Tensor] = {}
 
-    def free(self, conditions):
-        """Forget what was said given these."""
+    def free(self, conditions: Iterable[int]) -> None:
+        """Forget the eps_hats of these conditions."""
         for k in conditions:
             self.eps_hats.pop(k, None)
             self._own.pop(k, None)
@@ -70,35 +72,35 @@ class Gaps:
         values = mse_loss(first, second, reduction="none")
         return values.sum(1) if values.ndim == 4 else values
 
-    def own(self, k):
+    def own(self, k: int) -> torch.Tensor:
         """(ε − ε̂_k)²"""
         if k not in self._own:
             self._own[k] = self._squared(self.eps_hats[k], self.noise)
         return self._own[k]
 
-    def between(self, j, k):
+    def between(self, j: int, k: int) -> torch.Tensor:
         """(ε̂_j − ε̂_k)²"""
         return self._squared(self.eps_hats[j], self.eps_hats[k])
 
     @cached_property
-    def mean(self):
-        """What a density subtracts, σ²ε² + σ(1 − σ)."""
+    def mean(self) -> torch.Tensor:
+        """σ²ε² + σ(1 − σ), which is subtracted from a density's (ε − ε̂)²."""
         power = self._squared(self.noise, torch.zeros_like(self.noise))
         signal = per_row(torch.sigmoid(self.alpha), power)
         return signal**2 * power + signal * (1 - signal) * (self.noise.numel() // power.numel())
 
 
 class Sums:
-    """What a pass gathers for one quantity: the integrand of each draw, and maps summed over draws."""
+    """Results of a pass for one quantity: the integrand of each draw, and maps summed over draws."""
 
-    def __init__(self, x, samples, group):
+    def __init__(self, x: torch.Tensor, samples: int, group: int) -> None:
         self.group = group
         shape = x.shape[2:] if x.ndim == 4 else x.shape[1:]  # channels of an image are summed
         self.integrand = torch.zeros(len(x), samples, dtype=torch.float64, device=x.device)
         self.total = torch.zeros(len(x), *shape, dtype=torch.float64, device=x.device)
         self.variance = torch.zeros_like(self.total)
 
-    def add(self, images, draws, values, weight):
+    def add(self, images: slice, draws: slice, values: torch.Tensor, weight: torch.Tensor) -> None:
         """values (b·n, *map), weight (b, n), of the slices images (b) and draws (n, in pairs)."""
         values = values.unflatten(0, weight.shape).flatten(2)  # (b, n, numbers of a map)
         self.integrand[images, draws] = values.sum(2)
@@ -108,8 +110,8 @@ class Sums:
         self.variance[images].flatten(1).add_(spread)
 
 
-def generator(seed, stream, item, chunk):
-    """Random numbers from a counter: one generator per image and chunk, in whatever order they are asked for.
+def generator(seed: int, stream: int, item: int, chunk: int) -> torch.Generator:
+    """Random numbers keyed by a counter: the same for an image and chunk, in whatever order they are drawn.
 
     A 32-bit bijection (MurmurHash3's finaliser) of the counter keeps 2²⁰ images × 2¹² chunks of a seed apart.
     """
@@ -120,73 +122,76 @@ def generator(seed, stream, item, chunk):
     return torch.Generator().manual_seed(bits ^ bits >> 16)
 
 
-def balance(noise, group):
-    """Noise (n, *shape) in pairs, changed so that the first ones of `group` neighbouring pairs sum to zero, and the
-    second ones too, independently. Each is standard normal as before."""
+def balance(noise: torch.Tensor, group: int) -> torch.Tensor:
+    """Change noise (n, *shape), in pairs, in place: the first ones of `group` neighbouring pairs sum to zero, and so do
+    the second ones, independently. Each remains standard normal."""
     for part in noise.unflatten(0, (-1, 2)).split(group):
         if len(part) > 1:
             part.sub_(part.mean(0)).mul_((len(part) / (len(part) - 1)) ** 0.5)
     return noise
 
 
-def draw_logsnr(proposal, seed, stream, items, bins):
-    """Log-SNRs and weights, (items, 2·bins). In the pilot of a fit both draws of a pair share their log-SNR."""
-    each = (torch.rand(bins, 2, dtype=torch.float64, generator=generator(seed, stream, i, 4095)) for i in items)
-    uniforms = torch.stack(list(each))
+def draw_logsnr(
+    proposal: Proposal, seed: int, stream: int, items: Sequence[int], bins: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Log-SNRs and weights, (items, 2·bins). In the pilot of "fit" both draws of a pair share their log-SNR."""
+    counters = (generator(seed, stream, item, 4095) for item in items)
+    uniforms = torch.stack([torch.rand(bins, 2, dtype=torch.float64, generator=counter) for counter in counters])
     if stream == PILOT:
         uniforms = uniforms[..., :1].expand_as(uniforms)
-    return (t.flatten(1) for t in proposal.place(uniforms))
+    logsnr, weight = proposal.place(uniforms)
+    return logsnr.flatten(1), weight.flatten(1)
 
 
 class Evaluations:
-    """The denoiser in calls of at most `rows` rows, halved when memory runs out: for good, if the caller left it to us.
+    """Calls the denoiser with at most `rows` rows, halved when memory runs out; without a batch_size, for good.
 
     Only the first output is checked for NaN here, since a check synchronises the GPU; later ones are caught in the
     integrands. Raises ValueError for another shape, NaN or infinity.
     """
 
-    def __init__(self, denoiser, x, batch_size=None):
+    def __init__(self, denoiser: Denoiser, x: torch.Tensor, batch_size: int | None = None) -> None:
         numbers = ROWS[x.device.type != "cpu"]
-        with suppress(TypeError):  # what has no weak reference is not remembered
+        with suppress(TypeError):  # an object without weak references is not remembered
             numbers = FITS.get(denoiser, numbers)
         self.rows = batch_size or max(1, min(4096, numbers // x[0].numel()))
-        self.denoiser, self._free, self._seen = denoiser, batch_size is None, False
+        self.denoiser, self._remember, self._checked = denoiser, batch_size is None, False
 
-    def __call__(self, z, logsnr, condition, rows):
-        """eps_hat (N, *shape) of z (N, *shape), logsnr (N,); rows (N,): whose condition each row has."""
+    def __call__(self, z: torch.Tensor, logsnr: torch.Tensor, condition: Any, rows: torch.Tensor) -> torch.Tensor:
+        """eps_hat (N, *shape) of z (N, *shape), logsnr (N,); rows (N,): the condition's entry for each row."""
         parts, start = [], 0
         while start < len(z):
             cut = slice(start, start + self.rows)
-            eps_hat = self._call(z[cut], logsnr[cut], take(condition, rows[cut]))
-            if eps_hat is not None:
-                start = cut.stop
-                parts.append(eps_hat)
+            try:
+                eps_hat = self.denoiser(z[cut], logsnr[cut], take(condition, rows[cut]))
+            except RuntimeError as error:
+                self._halve(z[cut], error)
+                continue
+            self._check(eps_hat, z[cut].shape)
+            parts.append(eps_hat)
+            start = cut.stop
         return torch.cat(parts) if len(parts) > 1 else parts[0]
 
-    def _call(self, z, logsnr, condition):
-        """eps_hat, or None when memory ran out."""
-        try:
-            eps_hat = self.denoiser(z, logsnr, condition)
-        except RuntimeError as error:
-            if len(z) == 1 or not (
-                isinstance(error, torch.cuda.OutOfMemoryError) or any(text in str(error) for text in FULL)
-            ):
-                raise
-            self.rows = len(z) // 2
-            if self._free:
-                with suppress(TypeError):
-                    FITS[self.denoiser] = self.rows * z[0].numel()
-            return None
-        if not isinstance(eps_hat, torch.Tensor) or eps_hat.shape != z.shape:
+    def _halve(self, z, error):
+        """Allow half as many rows as z has, if the error says that memory ran out; else raise it."""
+        full = isinstance(error, torch.cuda.OutOfMemoryError) or any(text in str(error) for text in FULL)
+        if len(z) == 1 or not full:
+            raise error
+        self.rows = len(z) // 2
+        if self._remember:
+            with suppress(TypeError):
+                FITS[self.denoiser] = self.rows * z[0].numel()
+
+    def _check(self, eps_hat, shape):
+        if not isinstance(eps_hat, torch.Tensor) or eps_hat.shape != shape:
             got = getattr(eps_hat, "shape", type(eps_hat).__name__)
-            raise ValueError(f"denoiser must return eps_hat of shape {tuple(z.shape)}, got {got}")
-        if not self._seen:
+            raise ValueError(f"denoiser must return eps_hat of shape {tuple(shape)}, got {got}")
+        if not self._checked:
             check_finite(eps_hat)
-            self._seen = True
-        return eps_hat
+            self._checked = True
 
 
-def blocks(count, samples, rows, unit=2):
+def blocks(count: int, samples: int, rows: int, unit: int = 2) -> Iterator[tuple[slice, slice]]:
     """Slices of images and of their draws that make about `rows` rows: whole images, or whole units of one."""
     images, parts = max(1, rows // samples), -(-samples // max(unit, rows // unit * unit))
     span = unit * -(-samples // (unit * parts))
@@ -196,19 +201,19 @@ def blocks(count, samples, rows, unit=2):
 
 
 class Noise:
-    """The noise of images (a slice) and draws (a slice), image by image, from counters; the last chunk is remembered.
+    """The noise of images (a slice) and draws (a slice), image by image, from counters; the last chunk is kept.
 
     Each image has `samples` draws in chunks; the same for every dtype of x.
     """
 
-    def __init__(self, x, sampling, stream, group):
+    def __init__(self, x: torch.Tensor, sampling: Sampling, stream: int, group: int) -> None:
         self.x, self.seed, self.stream, self.group = x, sampling.seed, stream, group
-        self.samples, self.items = sampling.samples, sampling.items or range(len(x))
+        self.samples, self.items = sampling.samples, sampling.items_of(x)
         self.unit = unit = 2 * group
         self.chunk = unit * max(1, min(-(-self.samples // unit), BLOCK // (unit * x[0].numel())))
         self._last = None, None
 
-    def __call__(self, images, draws):
+    def __call__(self, images: slice, draws: slice) -> torch.Tensor:
         """(b·n, *shape) of the slices images (b) and draws (n), on the device and in the dtype of x."""
         parts, chunk = [], self.chunk
         for i in range(images.start, images.stop):
@@ -226,10 +231,17 @@ class Noise:
 
 
 @torch.no_grad()
-def measure(x, pairs, quantities, sampling, proposal, stream):
+def measure(
+    x: torch.Tensor,
+    pairs: Sequence[Pair],
+    quantities: Sequence[Quantity],
+    sampling: Sampling,
+    proposal: Proposal,
+    stream: int,
+) -> tuple[torch.Tensor, torch.Tensor, list[Sums]]:
     """K (denoiser, condition) pairs on shared draws of (α, ε): log-SNRs, weights (B, samples), and Sums per quantity.
 
-    The proposal is given, since sampling may leave it open; a pilot of "fit" has plain noise.
+    proposal: that of sampling, or the one it leaves open. The pilot of "fit" has plain noise.
     """
     samples, group = sampling.samples, 1 if stream == PILOT else GROUP[sampling.noise]
     pairs, places = distinct(pairs, x.device)
@@ -238,7 +250,7 @@ def measure(x, pairs, quantities, sampling, proposal, stream):
     noise_of, sums = Noise(x, sampling, stream, group), [Sums(x, samples, group) for _ in quantities]
     evaluations = {id(d): Evaluations(d, x, sampling.batch_size) for d, _ in pairs}
     drawn = draw_logsnr(proposal, sampling.seed, stream, noise_of.items, samples // 2)
-    logsnr, weight = (t.to(x.device) for t in drawn)
+    logsnr, weight = (values.to(x.device) for values in drawn)
     fewest = min(e.rows for e in evaluations.values())
     for images, draws in blocks(len(x), samples, fewest, noise_of.unit):
         noise, alpha = noise_of(images, draws), logsnr[images, draws].flatten()

@@ -1,9 +1,9 @@
-"""How an estimate draws: all options as one thing, checked once; and what x, conditions and proposals must be."""
+"""How an estimate draws: all options in one object, checked once; and what x, conditions and proposals must be."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral
+from numbers import Integral, Real
 
 import torch
 
@@ -13,11 +13,11 @@ from ..integrate import Logistic, Proposal
 GROUP = {"plain": 1, "balanced": 5}  # neighbouring bins whose noises sum to zero
 
 
-@dataclass(frozen=True)
+@dataclass
 class Sampling:
-    """The options of infodecomp.nll, which every entry point takes and hands on as one thing. ValueError for bad ones.
+    """The options of infodecomp.nll, checked: every entry point makes one object of them. ValueError for bad ones.
 
-    items: what the noise of each image is keyed by; None: 0, 1, ….
+    items: one number per image, which keys its noise; None: 0, 1, ….
     """
 
     samples: int = 100
@@ -30,37 +30,48 @@ class Sampling:
     items: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
-        whole("samples", self.samples, 2, step=2)
-        whole("seed", self.seed, 0)
+        self.samples, self.seed = whole("samples", self.samples, 2, step=2), whole("seed", self.seed, 0)
         if self.batch_size is not None:
-            whole("batch_size", self.batch_size, 1)
+            self.batch_size = whole("batch_size", self.batch_size, 1)
         if not (self.proposal is None or isinstance(self.proposal, Proposal) or self.fitted):
-            raise ValueError(
-                f"proposal must be an infodecomp.integrate.Proposal, 'fit' or None, got {self.proposal!r:.60}"
-            )
-        if self.noise not in GROUP:
+            accepted = "an infodecomp.integrate.Proposal, 'fit' or None"
+            raise ValueError(f"proposal must be {accepted}, got {self.proposal!r:.60}")
+        if not (isinstance(self.noise, str) and self.noise in GROUP):
             raise ValueError(f"noise must be 'plain' or 'balanced', got {self.noise!r:.60}")
-        if self.tolerance is not None and not (isinstance(self.tolerance, int | float) and self.tolerance > 0):
-            raise ValueError(f"tolerance must be a positive number of nats, got {self.tolerance!r:.60}")
+        if self.tolerance is not None:
+            if isinstance(self.tolerance, bool) or not (
+                isinstance(self.tolerance, Real) and 0 < self.tolerance < math.inf
+            ):
+                raise ValueError(f"tolerance must be a positive number of nats, got {self.tolerance!r:.60}")
+            self.tolerance = float(self.tolerance)
         if self.max_samples is not None:
-            whole("max_samples", self.max_samples, 2, step=2)
+            self.max_samples = whole("max_samples", self.max_samples, 2, step=2)
             if self.tolerance is None:
-                raise ValueError(f"max_samples needs a tolerance, got {self.max_samples!r} without one")
+                raise ValueError(f"max_samples needs a tolerance, got {self.max_samples} without one")
+        if self.items is not None:
+            self.items = [whole("items", item, 0) for item in self.items]
 
     @property
     def fitted(self) -> bool:
         """Whether a pilot run chooses the proposal."""
         return isinstance(self.proposal, str) and self.proposal == "fit"
 
+    def items_of(self, x: torch.Tensor) -> Sequence[int]:
+        """One item per row of x; ValueError if there are more or fewer."""
+        items = range(len(x)) if self.items is None else self.items
+        if len(items) != len(x):
+            raise ValueError(f"items must be one per row of x, {len(x)}, got {len(items)}")
+        return items
+
     def proposal_for(self, *denoisers: Denoiser) -> Proposal:
-        """Where log-SNRs are drawn. Default: the first proposal that a denoiser has, inside the ranges of all.
+        """Where log-SNRs are drawn: as chosen, else the first proposal of a denoiser that lies in the ranges of all.
 
         If none has one it is the paper's logistic, over the `logsnr_range`, or over loc ± 6·scale where there is none.
         """
         ranges = [r for d in denoisers if (r := getattr(d, "logsnr_range", None))]
         valid = max((r[0] for r in ranges), default=-math.inf), min((r[1] for r in ranges), default=math.inf)
         own = [p for d in denoisers if (p := getattr(d, "proposal", None)) is not None]
-        if self.proposal is not None and not self.fitted:
+        if isinstance(self.proposal, Proposal):
             own = [self.proposal]
         own = own or [Logistic(clip=6.0, range=valid if all(map(math.isfinite, valid)) else None)]
         for proposal in own:
@@ -69,14 +80,15 @@ class Sampling:
         raise ValueError(f"proposal has range {own[0].range}, the denoiser is valid on log-SNRs {tuple(valid)} only")
 
 
-def whole(name: str, value: object, least: int, step: int = 1) -> None:
-    """ValueError unless `value` is a whole number ≥ least, even where step is 2."""
+def whole(name: str, value: object, least: int, step: int = 1) -> int:
+    """The value as an int. ValueError unless it is a whole number ≥ least, even where step is 2."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least or value % step:
         raise ValueError(f"{name} must be {'an even' if step == 2 else 'a whole'} number ≥ {least}, got {value!r:.60}")
+    return int(value)
 
 
 def check_x(x: object) -> torch.Tensor:
-    """x, detached, half precisions as float32. ValueError for what is no finite floating-point batch."""
+    """x, detached, half precisions as float32. ValueError unless it is a finite floating-point batch."""
     if not isinstance(x, torch.Tensor) or not x.is_floating_point():
         raise ValueError(f"x must be a floating-point tensor, got {getattr(x, 'dtype', type(x).__name__)}")
     if x.ndim < 2 or x.numel() == 0:
@@ -87,7 +99,7 @@ def check_x(x: object) -> torch.Tensor:
 
 
 def check_condition(name: str, denoiser: Denoiser, condition: Condition, rows: int) -> None:
-    """ValueError unless the denoiser is callable and the condition speaks of 1 or `rows` rows."""
+    """ValueError unless the denoiser is callable and the condition has 1 or `rows` rows."""
     if not callable(denoiser):
         raise ValueError(f"denoiser must be callable, got {type(denoiser).__name__}")
     length = condition_length(condition, name)
@@ -96,5 +108,6 @@ def check_condition(name: str, denoiser: Denoiser, condition: Condition, rows: i
 
 
 def check_kind(kind: object) -> None:
+    """ValueError unless it is a kind of information."""
     if kind not in ("orthogonal", "standard"):
         raise ValueError(f"kind must be 'orthogonal' or 'standard', got {kind!r:.60}")

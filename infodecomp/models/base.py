@@ -1,13 +1,28 @@
-"""What a model does by its denoiser alone: generation and inversion along the flow; and which tokens a word has."""
+"""The base of models: what follows from the denoiser alone (generation, inversion), and the tokens of a word."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import torch
 
+from .. import denoiser
 from ..captions import token_indices, units
 from ..denoiser import condition_length
 from ..estimates.measure import generator
 from ..flow import from_noise, to_noise
 
 NOISE = 3  # stream of random numbers: the starting noise of `generate`
+
+
+class Parts(denoiser.Model, Protocol):
+    """What a model brings to the methods of `Model`."""
+
+    shape: tuple[int, int, int]
+    flow_range: tuple[float, float]
+    device: torch.device
+    phrases: Sequence[str]
+    tokenizer: Any
+    _as_read: Callable[[str], str]
 
 
 class Model:
@@ -17,18 +32,20 @@ class Model:
     tokenizer: the text encoder's, None where no tokens are read.
     """
 
-    phrases = ()
-    tokenizer = None
-    _as_read = staticmethod(str)  # what the tokenizer gets of a caption
+    phrases: Sequence[str] = ()
+    tokenizer: Any = None
+    _as_read: Callable[[str], str] = staticmethod(str)  # the text of a caption that the tokenizer gets
 
-    def frame(self, image):
+    def frame(self, image: Any) -> Any:
         """A PIL picture as encode sees it: whole, unless a model cuts and resizes."""
         return image
 
-    def generate(self, captions, seed=0, *, steps=40):
+    def generate(self: Parts, captions: Any, seed: int = 0, *, steps: int = 40) -> list:
         """PIL images, one per caption (a str or None is one): the probability-flow ODE from noise, then a denoising."""
         captions = [captions] if captions is None or isinstance(captions, str) else captions
         count = condition_length(captions, "captions")
+        if not count:
+            raise ValueError(f"captions must be a str, None, or at least one of them, got {captions!r:.60}")
         noise = torch.stack([torch.randn(self.shape, generator=generator(seed, NOISE, i, 0)) for i in range(count)])
         condition = self.condition(captions)
         y = from_noise(self, noise.to(self.device), condition, steps=steps, range=self.flow_range)
@@ -36,15 +53,15 @@ class Model:
         sigma = torch.exp(-high[0] / 2)
         return self.decode(y - sigma * self(y / (1 + sigma**2).sqrt(), high, condition))
 
-    def invert(self, x, captions=None, *, steps=100):
+    def invert(self: Parts, x: torch.Tensor, captions: Any = None, *, steps: int = 100) -> torch.Tensor:
         """The noise (B, *shape) from which the flow makes x under the captions (see infodecomp.flow)."""
         return to_noise(self, x, self.condition(captions), steps=steps, range=self.flow_range)
 
-    def tokens(self, caption, position):
+    def tokens(self: Parts, caption: str, position: int) -> list[int]:
         """Indices in the encoder's token sequence (the start token is 0) of the word or phrase at a position.
 
-        position: where it begins in caption.split(). Raises ValueError where no word or phrase begins, for a word of
-        which the encoder sees nothing, and for a model without tokens.
+        position: where it begins in caption.split(). Raises ValueError where no word or phrase begins, for a word that
+        is cut off from what the encoder reads, and for a model without tokens.
         """
         if self.tokenizer is None:
             raise ValueError(f"the model must read tokens, got {type(self).__name__}")

@@ -1,6 +1,7 @@
 """A diffusers pipeline as a denoiser: Stable Diffusion 1.x and 2.x, and models of pictures with classes or without."""
 
 from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ NETWORKS = ("UNet2DConditionModel", "UNet2DModel", "DiTTransformer2DModel")
 PARTS = {"unet", "transformer", "vae", "scheduler", "tokenizer", "text_encoder", "safety_checker", "feature_extractor"}
 
 
-def refuse(parts):
+def refuse(parts: dict[str, str]) -> None:
     """ValueError unless a pipeline of these parts {name: class name} is of a kind that DiffusersModel knows."""
     network = parts.get("unet") or parts.get("transformer")
     odd = sorted(set(parts) - PARTS)
@@ -42,7 +43,7 @@ class DiffusersModel(Network, Model):
 
     truncate = False
 
-    def __init__(self, pipe, device=None, dtype=None):
+    def __init__(self, pipe: Any, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> None:
         from diffusers.image_processor import VaeImageProcessor
 
         parts = {name: part for name, part in pipe.components.items() if part is not None}
@@ -106,12 +107,12 @@ class DiffusersModel(Network, Model):
 
     # ---------------------------------------------------------------------------------------------- pictures and x
 
-    def frame(self, image):
+    def frame(self, image: Any) -> Any:
         """A PIL picture as encode sees it, RGB: cut to its middle and resized to the model's size."""
         return self._pictures.resize(image, *self._pixels, resize_mode="crop")
 
     @torch.no_grad()
-    def encode(self, images):
+    def encode(self, images: Any) -> torch.Tensor:
         """x (B, *shape) float32 of PIL images, cut to their middle and resized to the model's size, or of a tensor
         (B, C, height, width) from −1 to 1 of just that size. Raises ValueError for anything else."""
         height, width = self._pixels
@@ -133,7 +134,7 @@ class DiffusersModel(Network, Model):
         return (mean - (self.vae.config.get("shift_factor") or 0.0)) * self.vae.config.scaling_factor
 
     @torch.no_grad()
-    def decode(self, x):
+    def decode(self, x: torch.Tensor) -> list:
         """PIL images of x (B, *shape), clipped to what 8 bits hold."""
         pixels = x.detach().to(self.device).float()
         if self.vae is not None:
@@ -143,7 +144,7 @@ class DiffusersModel(Network, Model):
 
     # ------------------------------------------------------------------------------------------------- conditions
 
-    def condition(self, captions, truncate=None):
+    def condition(self, captions: Any, truncate: bool | None = None) -> torch.Tensor | None:
         """Captions (None, a str or a list) as the network wants them, each text encoded once: (1 or B, tokens, width).
 
         With classes: (1 or B,) whole numbers, from numbers, names of `labels`, or None for the null class. Without
@@ -153,7 +154,7 @@ class DiffusersModel(Network, Model):
         if self._text is not None and isinstance(captions, torch.Tensor) and captions.ndim == 3:
             return captions
         if isinstance(captions, torch.Tensor) and captions.device.type != "cpu" and self.classes is not None:
-            return captions  # their values are not looked at: that would wait for the device
+            return captions  # not checked: that would synchronise the device
         if isinstance(captions, torch.Tensor | np.ndarray):
             captions = captions.tolist()
         each = captions if isinstance(captions, list | tuple) else [captions]
@@ -162,7 +163,7 @@ class DiffusersModel(Network, Model):
             return torch.stack([self._embed(text or "", cut) for text in each])
         if self.classes is not None:
             return send(torch.tensor([self._class(label) for label in each]), self.device)
-        if any(told not in (None, "") for told in each):
+        if any(caption not in (None, "") for caption in each):
             raise ValueError(f"condition must be None, the model takes none, got {captions!r:.60}")
         return None
 
@@ -178,30 +179,26 @@ class DiffusersModel(Network, Model):
     # ------------------------------------------------------------------------------------------------ the network
 
     @torch.no_grad()
-    def output(self, z, logsnr, condition=None):
-        """What the network itself says of z (N, *shape) at log-SNRs (N,): ε, v or x, whichever it predicts."""
-        told, times = self.condition(condition), self.timesteps(logsnr)
-        if told is not None:
-            told = told.to(z.device).expand(len(z), *told.shape[1:])
-        z_ = z.to(self.dtype)
-        if self._text is not None:
-            out = self._run(z_, times, told.to(self.dtype))
-        else:
-            named = {"timestep": times} | ({} if told is None else {"class_labels": told})
-            out = self._run(z_, **named)
+    def output(self, z: torch.Tensor, logsnr: torch.Tensor, condition: Any = None) -> torch.Tensor:
+        """The network's own output for z (N, *shape) at log-SNRs (N,): ε, v or x, whichever it predicts."""
+        encoded, inputs = self.condition(condition), {"timestep": self.timesteps(logsnr)}
+        if encoded is not None:
+            rows = encoded.to(z.device).expand(len(z), *encoded.shape[1:])
+            inputs |= {"class_labels": rows} if self._text is None else {"encoder_hidden_states": rows.to(self.dtype)}
+        out = self._run(z.to(self.dtype), **inputs)
         return out[:, : self.shape[0]].to(z.dtype)  # a learned sigma has channels of its own
 
     def _network(self, z, logsnr, condition):
         return self.output(z, logsnr, condition)
 
     @torch.no_grad()
-    def __call__(self, z, logsnr, condition=None):
+    def __call__(self, z: torch.Tensor, logsnr: torch.Tensor, condition: Any = None) -> torch.Tensor:
         """eps_hat like z (N, *shape); see infodecomp.denoiser."""
         return PREDICTIONS[self.prediction](self._network)(z, logsnr, condition)
 
 
 def _kind(part):
-    """Name of a part's diffusers or transformers class, that of its base for a subclass from elsewhere."""
+    """Name of a part's diffusers or transformers class; for a class of another library, that of its base."""
     for base in type(part).__mro__:
         if base.__module__.split(".")[0] in ("diffusers", "transformers"):
             return base.__name__

@@ -1,5 +1,7 @@
 """May a model be measured? A denoising experiment says what its network predicts, and at which log-SNRs."""
 
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -9,19 +11,19 @@ from .network import PREDICTIONS
 NUMBERS = 2**14  # of noise per level
 CLEAR = 0.96  # share of an error below which another one beats it clearly
 OWN = "its own timesteps"
-SHIFTS = (-3.0, -1.0, 1.0, 3.0)  # nats by which the network is told another log-SNR
+SHIFTS = (-3.0, -1.0, 1.0, 3.0)  # nats by which the log-SNR given to the network is wrong
 
 
 @torch.no_grad()
-def examine(model, images=None):
+def examine(model: Any, images: list | None = None) -> dict[tuple[str, str], list[float]]:
     """A denoising experiment: does the network predict what its scheduler declares, at the log-SNRs it declares?
 
-    images: None for two of scikit-image's photographs (one, if it has many numbers). Noise is added at three log-SNRs,
-    and the network's output is read as ε, as v and as x, told the log-SNR that the scheduler's timesteps mean, one that
-    is 1 or 3 nats off, or the mirrored timestep. Returns {(prediction type, what it was told): mean squared errors of
-    ε at the three}. Compared are geometric means, so that the three count alike. Raises ValueError unless the declared
-    reading has the least error of the three types, does better than the best linear function of the noisy picture
-    (found in hindsight), and is not beaten clearly, by 4 %, when the network is told something else.
+    images: None for two of scikit-image's photographs (one, if it has many numbers). Noise is added at three log-SNRs.
+    The network's output is read as ε, as v and as x. The network is given the timestep that the scheduler declares for
+    the log-SNR, that of a log-SNR 1 or 3 nats off, or the mirrored timestep. Returns {(prediction type, log-SNR given):
+    mean squared errors of ε at the three}. Geometric means are compared, so that the three count alike. Raises
+    ValueError unless the declared reading has the least error of the three types, a smaller one than the best linear
+    function of the noisy picture (fitted to it), and no other timestep lowers it clearly, by 4 %.
     """
     if images is None:
         from PIL import Image
@@ -31,40 +33,41 @@ def examine(model, images=None):
         images = [Image.fromarray(getattr(data, name)()) for name in names]
     x = model.encode(images)
     x = x.repeat(max(1, -(-NUMBERS // x.numel())), 1, 1, 1)
-    told = model.condition([0] if model.classes is not None and model.null is None else None)
+    condition = model.condition([0] if model.classes is not None and model.null is None else None)
     draw = torch.Generator().manual_seed(0)
-    levels, found, linear = _levels(x, *model.logsnr_range), {}, []
+    levels, linear = _levels(x, *model.logsnr_range), []
+    found: dict[tuple[str, str], list[float]] = {}
     for level in levels:
         noise = torch.randn(x.shape, generator=draw).to(x)
         z = add_noise(x, level, noise)
         linear.append(_unexplained(noise, z))
-        for other, logsnr in _told(model, level).items():
-            out = [model.output(rows, rows.new_full((len(rows),), logsnr), told) for rows in z.split(64)]
+        for given, logsnr in _given(model, level).items():
+            out = [model.output(rows, rows.new_full((len(rows),), logsnr), condition) for rows in z.split(64)]
             for kind, adapter in PREDICTIONS.items():
                 eps_hat = adapter(lambda *_, out=out: torch.cat(out))(z, level)
-                found.setdefault((kind, other), []).append((eps_hat - noise).double().square().mean().item())
+                found.setdefault((kind, given), []).append((eps_hat - noise).double().square().mean().item())
     _judge(model.prediction, found, linear, levels)
     return found
 
 
 def _levels(x, low, high):
-    """Three log-SNRs around the one at which the picture is as strong as the noise, as far as the model knows them."""
+    """Three log-SNRs around the one at which signal and noise have equal power, inside the model's range."""
     middle = -torch.log(x.double().var()).item()
     near = max(low, middle - 4), min(high, middle + 4)
     low, high = near if near[1] - near[0] > 3 else (low, high)
     return [low + share * (high - low) for share in (1 / 6, 1 / 2, 5 / 6)]
 
 
-def _told(model, level):
-    """{description: log-SNR the network is told} for one true level, the declared one first."""
+def _given(model, level):
+    """{description: log-SNR given to the network} for one true level, the declared one first."""
     (low, high), last = model.logsnr_range, len(model.schedule) - 1
     mirrored = np.interp(last - model.timesteps(torch.tensor([level])).item(), range(last + 1), model.schedule)
-    told = {OWN: level} | {f"log-SNRs {s:+g}": level + s for s in SHIFTS} | {"timesteps mirrored": mirrored}
-    return {name: min(max(logsnr, low), high) for name, logsnr in told.items()}
+    given = {OWN: level} | {f"log-SNRs {s:+g}": level + s for s in SHIFTS} | {"timesteps mirrored": mirrored}
+    return {name: min(max(logsnr, low), high) for name, logsnr in given.items()}
 
 
 def _unexplained(noise, z):
-    """Mean squared error of the best a·z + b as a guess of the noise, found in hindsight."""
+    """Mean squared error of the least-squares fit a·z + b to the noise."""
     noise, z = noise.double().flatten(), z.double().flatten()
     noise, z = noise - noise.mean(), z - z.mean()
     return (noise.square().mean() - (noise * z).mean() ** 2 / z.square().mean()).item()
@@ -74,13 +77,13 @@ def _judge(declared, found, linear, levels):
     mean = {reading: np.exp(np.mean(np.log(errors))) for reading, errors in found.items()}
     own, linear = mean[declared, OWN], np.exp(np.mean(np.log(linear)))
     best = min(PREDICTIONS, key=lambda kind: mean[kind, OWN])
-    told = min((other for _, other in found), key=lambda other: mean[declared, other])
+    other = min((given for _, given in found), key=lambda given: mean[declared, given])
     if best != declared:
         better = f"read as {best!r} {mean[best, OWN]:.3f}"
-    elif mean[declared, told] < CLEAR * own:
-        better = f"told {told} {mean[declared, told]:.3f}"
+    elif mean[declared, other] < CLEAR * own:
+        better = f"given {other} {mean[declared, other]:.3f}"
     elif not own < linear:
-        better = f"that of the best linear guess {linear:.3f}"
+        better = f"that of the best linear function {linear:.3f}"
     else:
         return
     raise ValueError(

@@ -1,7 +1,10 @@
-"""What models by a trained network share: fractional timesteps for log-SNRs, and the network compiled."""
+"""The common part of models with a trained network: fractional timesteps for log-SNRs, and compilation."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import torch
 from torch.nn.functional import pad
 
@@ -13,15 +16,21 @@ SIZES = 4  # numbers of rows for which a network is compiled
 
 
 class Network:
-    """A model's `unet`, told timesteps of a `schedule`: log-SNRs at timesteps 0, 1, …, numpy."""
+    """A model with a network `unet` that takes timesteps of a `schedule`: log-SNRs at timesteps 0, 1, …, numpy."""
 
-    _compiled = _falling = None
+    unet: Any
+    schedule: np.ndarray
+    logsnr_range: tuple[float, float]
+    device: torch.device
+    _compiled: Callable | None = None
+    _sizes: list[int]
+    _falling: torch.Tensor | None = None
 
-    def timesteps(self, logsnr):
+    def timesteps(self, logsnr: torch.Tensor) -> torch.Tensor:
         """The (fractional) timesteps (N,) float32 of log-SNRs (N,).
 
-        Outside logsnr_range, ValueError on a CPU; elsewhere NaN, which the estimators refuse: nothing waits for the
-        device.
+        Outside logsnr_range, ValueError on a CPU; elsewhere NaN, which the estimators refuse, so that the device need
+        not be synchronised.
         """
         values, (low, high) = logsnr.detach().double(), self.logsnr_range
         inside = (values > low - 1e-3) & (values < high + 1e-3)
@@ -33,21 +42,21 @@ class Network:
         times = logsnr_to_timestep(values.clamp(low, high), self._falling)
         return torch.where(inside, times, math.nan).float()
 
-    def compile(self):
+    def compile(self) -> "Network":
         """Compile the network (torch.compile; on CUDA with autotuning and graphs), channels last; returns the model.
 
-        Compiled for at most four numbers of rows, the first that come; other calls are split or padded to them. The
-        first calls take minutes. While hooks watch `unet`, as infodecomp.attention's do, it runs as it was.
+        It is compiled for the first four numbers of rows; later calls are split or padded to them. The first calls take
+        minutes. While `unet` has hooks, as in infodecomp.attention, it runs without compilation.
         """
         torch.nn.Module.to(self.unet, memory_format=torch.channels_last)
         mode = "max-autotune" if self.device.type == "cuda" else "default"
         self._compiled, self._sizes = torch.compile(self.unet, mode=mode, dynamic=False), []
         return self
 
-    def _run(self, z, *told, **named):
-        """The network's output for rows z (N, *shape) and what it is told of each, (N, …)."""
+    def _run(self, z, *inputs, **named):
+        """The network's output for rows z (N, *shape) and its other inputs, (N, …) each."""
         if self._compiled is None or self.unet._forward_pre_hooks or self.unet._forward_hooks:
-            return self.unet(z, *told, **named).sample
+            return self.unet(z, *inputs, **named).sample
         parts, start = [], 0
         while start < len(z):
             size = self._size(len(z) - start)
@@ -56,7 +65,7 @@ class Network:
             named_ = {name: _padded(values[cut], size) for name, values in named.items()}
             torch.compiler.cudagraph_mark_step_begin()
             try:
-                out = self._compiled(rows, *(_padded(values[cut], size) for values in told), **named_).sample
+                out = self._compiled(rows, *(_padded(values[cut], size) for values in inputs), **named_).sample
             except RuntimeError:  # memory may have run out: fewer rows must not be padded to as many again
                 self._sizes = [known for known in self._sizes if known < size]
                 raise
@@ -66,7 +75,7 @@ class Network:
         return torch.cat(parts)
 
     def _size(self, rows):
-        """How many rows to call the network with: as asked, or a known number that is at most a third more."""
+        """How many rows to call the network with: just these, or a known number that is at most a third larger."""
         fitting = min((size for size in self._sizes if size >= rows), default=math.inf)
         if len(self._sizes) < SIZES and 3 * fitting > 4 * rows:
             return rows
