@@ -1,11 +1,10 @@
 """The base of models: what follows from the denoiser alone (generation, inversion), and the tokens of a word."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
-from .. import denoiser
 from ..captions import token_indices, units
 from ..denoiser import condition_length
 from ..estimates.measure import generator
@@ -14,33 +13,30 @@ from ..flow import from_noise, to_noise
 NOISE = 3  # stream of random numbers: the starting noise of `generate`
 
 
-class Parts(denoiser.Model, Protocol):
-    """What a model brings to the methods of `Model`."""
+class Model:
+    """A denoiser with pictures and conditions. Subclasses give `encode`, `decode`, `condition`, the call, and
+
+    shape: of one x, (C, h, w); device; flow_range: log-SNRs between which the flow runs; phrases: words that count as
+    one; tokenizer: the text encoder's, None where no tokens are read.
+    """
 
     shape: tuple[int, int, int]
     flow_range: tuple[float, float]
     device: torch.device
-    phrases: Sequence[str]
-    tokenizer: Any
-    _as_read: Callable[[str], str]
-
-
-class Model:
-    """A denoiser with `encode`, `decode`, `condition`, `device`, and
-
-    shape: of one x, (C, h, w); flow_range: log-SNRs between which the flow runs; phrases: words that count as one;
-    tokenizer: the text encoder's, None where no tokens are read.
-    """
-
     phrases: Sequence[str] = ()
     tokenizer: Any = None
     _as_read: Callable[[str], str] = staticmethod(str)  # the text of a caption that the tokenizer gets
+
+    encode: Callable[..., torch.Tensor]
+    decode: Callable[..., list]
+    condition: Callable[..., Any]
+    __call__: Callable[..., torch.Tensor]
 
     def frame(self, image: Any) -> Any:
         """A PIL picture as encode sees it: whole, unless a model cuts and resizes."""
         return image
 
-    def generate(self: Parts, captions: Any, seed: int = 0, *, steps: int = 40) -> list:
+    def generate(self, captions: Any, seed: int = 0, *, steps: int = 40) -> list:
         """PIL images, one per caption (a str or None is one): the probability-flow ODE from noise, then a denoising."""
         captions = [captions] if captions is None or isinstance(captions, str) else captions
         count = condition_length(captions, "captions")
@@ -53,11 +49,11 @@ class Model:
         sigma = torch.exp(-high[0] / 2)
         return self.decode(y - sigma * self(y / (1 + sigma**2).sqrt(), high, condition))
 
-    def invert(self: Parts, x: torch.Tensor, captions: Any = None, *, steps: int = 100) -> torch.Tensor:
+    def invert(self, x: torch.Tensor, captions: Any = None, *, steps: int = 100) -> torch.Tensor:
         """The noise (B, *shape) from which the flow makes x under the captions (see infodecomp.flow)."""
         return to_noise(self, x, self.condition(captions), steps=steps, range=self.flow_range)
 
-    def tokens(self: Parts, caption: str, position: int) -> list[int]:
+    def tokens(self, caption: str, position: int) -> list[int]:
         """Indices in the encoder's token sequence (the start token is 0) of the word or phrase at a position.
 
         position: where it begins in caption.split(). Raises ValueError where no word or phrase begins, for a word that
