@@ -50,14 +50,14 @@ def context():
     denoiser, weights, x, k = mixture(rows=150)
     told, options = [None, torch.eye(4, dtype=torch.float64)[k]], {"proposal": uniform(-7, 5)}
     against = idc.Alternatives(one_hot(), weights, steps=100)
-    return denoiser, x, told, against, options, idc.compare(denoiser, x, told, samples=4000, **options)
+    return denoiser, x, told, against, options, idc.compare(denoiser, x, told, samples=8000, **options)
 
 
 @pytest.mark.parametrize("kind", ["standard", "orthogonal"])
 def test_the_mixture_of_alternatives_is_the_context(context, kind):
     """On an exact denoiser the path's mixture and the prior's own denoiser are one function: same nats, pooled z."""
     denoiser, x, told, against, options, plain = context
-    found = idc.pointwise_information(denoiser, x, told[1], against, kind=kind, samples=2000, **options)
+    found = idc.pointwise_information(denoiser, x, told[1], against, kind=kind, samples=4000, **options)
     truth = plain.information(1, 0, kind)
     difference, error = found.nats - truth.nats, (found.stderr**2 + truth.stderr**2).sqrt()
     assert abs(difference.sum() / error.norm()) < 3.3 and error.norm() / 150 < 0.02

@@ -33,7 +33,8 @@ def data(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def table(data, tmp_path_factory):
-    found = CliRunner().invoke(app, [*RELATION, f"--data={data}", f"--out={tmp_path_factory.mktemp('runs') / 'one'}"])
+    out = tmp_path_factory.mktemp("runs") / "one"
+    found = CliRunner().invoke(app, [*RELATION, f"--data={data}", f"--out={out}"])
     assert found.exit_code == 0, found.output
     return found.output
 
@@ -48,7 +49,9 @@ def test_table_has_scores_baselines_and_broken_items(table):
 
 def test_killed_and_resumed_is_the_same_table(data, table, tmp_path):
     arguments = [*RELATION, f"--data={data}", f"--out={tmp_path / 'out'}"]
-    process = subprocess.Popen([sys.executable, *MODULE, *arguments], env=ALONE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, *MODULE, *arguments], env=ALONE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     records = tmp_path / "out" / "records-00000.jsonl"
     end = time.monotonic() + 600
     while not (records.exists() and records.read_bytes().count(b"\n") >= 2):

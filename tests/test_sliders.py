@@ -24,6 +24,7 @@ SLIDERS = {path: cells for path in NOTEBOOKS if (cells := up_to_the_last_slider(
 
 
 @pytest.mark.slow  # executes a chapter up to there
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # as a kernel does
 @pytest.mark.parametrize("path", SLIDERS, ids=lambda p: p.stem)
 def test_sliders_draw(path, monkeypatch):
     shown = []
