@@ -15,7 +15,7 @@ NOISE = 3  # stream of random numbers: the starting noise of `generate`
 
 
 class Parts(denoiser.Model, Protocol):
-    """What a model brings to the methods of `Model`."""
+    """The attributes that the methods of `Model` need."""
 
     shape: tuple[int, int, int]
     flow_range: tuple[float, float]
@@ -65,7 +65,7 @@ class Model:
         """
         if self.tokenizer is None:
             raise ValueError(f"the model must read tokens, got {type(self).__name__}")
-        self.condition(caption)  # refuses what the encoder does not take
+        self.condition(caption)  # refuses a caption that the encoder does not take
         text = self._as_read(caption)
         for start, stop, _ in units(caption, self.phrases):
             if start == position and not isinstance(position, bool) and len(text.split()) == len(caption.split()):
