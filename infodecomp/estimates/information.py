@@ -63,8 +63,8 @@ def pointwise_information(
     """i(x; y | given) in nats, and its split over pixels (Eq. 4–6): the denoiser given y against the one given `given`.
 
     y is the whole condition, context included: i(word | rest) is y = whole caption, given = the caption without the
-    word. given: a condition, or Alternatives, whose mixture then is the context (samples make paths; noise must be plain
-    then, proposal a fixed one, and tolerance is refused).
+    word. given: a condition, or Alternatives, whose mixture then is the context (samples make paths; noise must then be
+    plain, proposal a fixed one, and tolerance is refused).
     kind "standard": i^s, unbiased for log p(x|y) − log p(x|given), may be negative. "orthogonal": i^o ≥ 0,
     the same on average over y that belong to x, with less noise; no score for a y that does not fit.
     Other arguments, Returns and Raises: as for nll.
