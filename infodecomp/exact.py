@@ -1,4 +1,4 @@
-"""Denoisers in closed form, with their true log densities: what every estimate in this package is compared with.
+"""Denoisers in closed form, with their true log densities: the reference for every estimate of this package.
 
 Each is a denoiser, eps_hat = E[ε | x_α, condition], and has log_prob(x, condition=None) -> (N,) in nats, a default
 `proposal` wide enough for its data and, for a FiniteSet without jitter, `discrete`. Parameters and arithmetic are
@@ -49,7 +49,7 @@ def _conditioned(log_weights, condition):
         condition = one_row(torch.as_tensor(condition))
         log_weights = log_weights + _log_weights("condition", condition, log_weights.shape[1]).to(log_weights.device)
         if bool((log_weights.amax(1) == -math.inf).any()):
-            raise ValueError("condition must leave something of positive prior weight in each row")
+            raise ValueError("condition must leave a positive prior weight in each row")
     return log_weights.log_softmax(1)
 
 
@@ -140,7 +140,7 @@ class Exact:
 
 
 def _scales(largest, smallest):
-    """A proposal for densities: it spans the data's scales and 0, where the reference N(0, I) of the NLL changes."""
+    """A proposal for densities: it covers the data's scales, and 0, the scale of the NLL's reference N(0, I)."""
     return band(min(0.0, -math.log(largest)), max(0.0, -math.log(smallest)))
 
 
@@ -157,7 +157,7 @@ class Gaussian(Exact):
 
     def _solve(self, z, signal, noise, condition):
         if condition is not None:
-            raise ValueError("condition must be None: a Gaussian has nothing to be conditioned on (see JointGaussian)")
+            raise ValueError("condition must be None for a Gaussian (JointGaussian takes one)")
         return self.components[0].solve(z, 0, signal, noise)
 
 

@@ -1,4 +1,4 @@
-"""Models with pictures and conditions: load() gives a denoiser that also encodes, decodes and reads captions."""
+"""load(): a denoiser that also encodes pictures, decodes them, and reads captions, by name, folder or pipeline."""
 
 import json
 import re
@@ -37,8 +37,8 @@ def load(
     device: where it runs; dtype: of the network's arithmetic (None: float32, or as the object has it); revision: of the
     hub's repository. check: measure on two photographs whether the network predicts what its scheduler declares, at the
     log-SNRs it declares (`examine`); or PIL images like those it was trained on, for a model of other things than
-    photographs; False: trust it. compile: the network, for speed (see DiffusersModel.compile); what has none stays as
-    it is. Raises ValueError for anything else, and for a model that fails.
+    photographs; False: no check. compile: the network, for speed (see DiffusersModel.compile); a model without one
+    stays as it is. Raises ValueError for anything else, and for a model that fails the check.
     """
     model = _load(name_or_path, device, dtype, revision, check)
     return model.compile() if compile and isinstance(model, Network) else model

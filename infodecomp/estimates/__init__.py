@@ -1,1 +1,1 @@
-"""From denoising errors to nats: how to draw, one pass on shared noise, and the estimates that come of it."""
+"""From denoising errors to nats: how to draw, one pass over shared noise, and the estimates made from it."""

@@ -71,7 +71,7 @@ class Estimate:
     tail: torch.Tensor
     samples: int
     pilot: int = 0
-    noise_key: tuple = ()  # seed, kind of noise and shape: what was drawn
+    noise_key: tuple = ()  # seed, kind of noise, shape of x: estimates on the same draws agree in it
     of: tuple[str, ...] = ()  # a hash of each row of x
 
     @property

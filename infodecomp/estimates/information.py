@@ -31,15 +31,15 @@ def nll(
 
     denoiser: callable (z, logsnr, condition) -> eps_hat. x (B, *shape) floating point. condition: None or a str, the
     same for every row, or a list, tensor or tuple of tensors with B rows or 1. samples: draws of (log-SNR, noise)
-    per image, even; the same seed gives the same numbers whatever the batch_size (rows per call; None: so many that
-    2¹⁸ numbers on a CPU, 2²⁰ elsewhere go into a call; where it runs out of memory they are halved).
+    per image, even; the same seed gives the same numbers for every batch_size (rows per call; None: 2¹⁸ numbers per
+    call on a CPU, 2²⁰ elsewhere; halved when memory runs out).
     proposal: where log-SNRs are drawn (infodecomp.integrate); None: the denoiser's; "fit": from a pilot run.
-    noise: "plain", or "balanced": the noises of five neighbouring bins sum to zero, so that what is linear in them
-    cancels. Same mean and no more evaluations; the standard error then has a fifth of the degrees of freedom.
+    noise: "plain", or "balanced": the noises of five neighbouring bins sum to zero, so that terms linear in the
+    noise cancel. Same mean and no more evaluations; the standard error then has a fifth of the degrees of freedom.
     tolerance: a standard error to aim at, in nats, for the worst image: a pilot of `samples` draws fixes the number of
     fresh draws, at most max_samples (with a warning where that is too few).
-    Returns an Estimate. Raises ValueError for arguments that are none of these, and for a denoiser that returns another
-    shape, NaN or infinity.
+    Returns an Estimate. Raises ValueError for any other argument, and for a denoiser that returns another shape, NaN or
+    infinity.
     """
     sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples)
     return run(x, {"condition": (denoiser, condition)}, [Quantity("nll", 0)], sampling)[0]
@@ -62,9 +62,9 @@ def pointwise_information(
 ) -> Estimate:
     """i(x; y | given) in nats, and its split over pixels (Eq. 4–6): the denoiser given y against the one given `given`.
 
-    y is everything the first one gets, context included: i(word | rest) is y = whole caption, given = the caption
-    without the word. given: a condition, or Alternatives, whose mixture then is the context (samples make paths; noise
-    must be plain then, proposal a fixed one, and tolerance is refused).
+    y is the whole condition, context included: i(word | rest) is y = whole caption, given = the caption without the
+    word. given: a condition, or Alternatives, whose mixture then is the context (samples make paths; noise must then be
+    plain, proposal a fixed one, and tolerance is refused).
     kind "standard": i^s, unbiased for log p(x|y) − log p(x|given), may be negative. "orthogonal": i^o ≥ 0,
     the same on average over y that belong to x, with less noise; no score for a y that does not fit.
     Other arguments, Returns and Raises: as for nll.
@@ -133,9 +133,9 @@ def compare(
 ) -> Comparison:
     """Every NLL, i^s and i^o (hence every CMI) among K conditions: K evaluations per sample, all on the same noise.
 
-    conditions: a list of K conditions, each as in nll, asked of `denoiser`; or (denoiser, condition) pairs, so that two
-    denoisers are compared on one noise (`denoiser` may be None if all are pairs). proposal None is the first one of a
-    denoiser that all are valid on. Other arguments and Raises as for nll. Returns a Comparison: .nll(a),
+    conditions: a list of K conditions, each as in nll, for `denoiser`; or (denoiser, condition) pairs, to compare two
+    denoisers on one noise (`denoiser` may be None if all are pairs). proposal None: the first proposal of a denoiser
+    that lies in the ranges of all. Other arguments and Raises as for nll. Returns a Comparison: .nll(a),
     .information(a, given=b, kind=…), and paired differences by subtracting these.
     """
     if not isinstance(conditions, list) or not conditions:

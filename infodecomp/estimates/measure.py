@@ -246,6 +246,7 @@ def measure(
     samples, group = sampling.samples, 1 if stream == PILOT else GROUP[sampling.noise]
     pairs, places = distinct(pairs, x.device)
     quantities = [q._replace(y=places[q.y], given=None if q.given is None else places[q.given]) for q in quantities]
+    # after this condition ε̂_k can be freed
     last_use = [max([k, *(q.last for q in quantities if k in (q.y, q.given))]) for k in range(len(pairs))]
     noise_of, sums = Noise(x, sampling, stream, group), [Sums(x, samples, group) for _ in quantities]
     evaluations = {id(d): Evaluations(d, x, sampling.batch_size) for d, _ in pairs}

@@ -1,1 +1,1 @@
-"""Denoisers with pictures and conditions: what all of them do, networks, diffusers, and whether one may be measured."""
+"""Denoisers with pictures and conditions: their base, networks, diffusers pipelines, and a check of the network."""

@@ -17,7 +17,7 @@ PARTS = {"unet", "transformer", "vae", "scheduler", "tokenizer", "text_encoder",
 
 
 def refuse(parts: dict[str, str]) -> None:
-    """ValueError unless a pipeline of these parts {name: class name} is of a kind that DiffusersModel knows."""
+    """ValueError unless a pipeline of these parts {name: class name} is of a kind that DiffusersModel supports."""
     network = parts.get("unet") or parts.get("transformer")
     odd = sorted(set(parts) - PARTS)
     if "vae" in parts and parts["vae"] != "AutoencoderKL":
@@ -55,7 +55,7 @@ class DiffusersModel(Network, Model):
         for part in (self.unet, self.vae, self._text):
             if part is not None:  # diffusers' own .to() warns of any dtype
                 torch.nn.Module.to(part, self.device, self.dtype).eval().requires_grad_(False)
-                if self.device.type == "cuda":  # what its convolutions are fastest with
+                if self.device.type == "cuda":  # convolutions are fastest so
                     torch.nn.Module.to(part, memory_format=torch.channels_last)
         config = self.unet.config
         size = config.sample_size
@@ -135,7 +135,7 @@ class DiffusersModel(Network, Model):
 
     @torch.no_grad()
     def decode(self, x: torch.Tensor) -> list:
-        """PIL images of x (B, *shape), clipped to what 8 bits hold."""
+        """PIL images of x (B, *shape), clipped to 8 bits."""
         pixels = x.detach().to(self.device).float()
         if self.vae is not None:
             latents = pixels / self.vae.config.scaling_factor + (self.vae.config.get("shift_factor") or 0.0)
@@ -180,7 +180,7 @@ class DiffusersModel(Network, Model):
 
     @torch.no_grad()
     def output(self, z: torch.Tensor, logsnr: torch.Tensor, condition: Any = None) -> torch.Tensor:
-        """The network's own output for z (N, *shape) at log-SNRs (N,): ε, v or x, whichever it predicts."""
+        """The network's own output for z (N, *shape) at log-SNRs (N,): ε, v or x, as it was trained."""
         encoded, inputs = self.condition(condition), {"timestep": self.timesteps(logsnr)}
         if encoded is not None:
             rows = encoded.to(z.device).expand(len(z), *encoded.shape[1:])

@@ -1,4 +1,4 @@
-"""May a model be measured? A denoising experiment says what its network predicts, and at which log-SNRs."""
+"""May a model be measured? A denoising experiment tests what its network predicts, and at which log-SNRs."""
 
 from typing import Any
 

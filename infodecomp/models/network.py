@@ -66,7 +66,7 @@ class Network:
             torch.compiler.cudagraph_mark_step_begin()
             try:
                 out = self._compiled(rows, *(_padded(values[cut], size) for values in inputs), **named_).sample
-            except RuntimeError:  # memory may have run out: fewer rows must not be padded to as many again
+            except RuntimeError:  # memory may have run out: fewer rows must not be padded to this size again
                 self._sizes = [known for known in self._sizes if known < size]
                 raise
             parts.append(out[: len(z) - start].clone())  # the next call overwrites what a CUDA graph returns
