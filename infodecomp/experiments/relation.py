@@ -84,9 +84,9 @@ def caption_scores(
         rows["orthogonal"].append(found.information(k, 0).nats)
         rows["standard"].append(standard.nats)
         profile = standard.profile
-        weight = profile.weight * uniform_weight(model, profile.logsnr, standard.range)
         rows["mse"].append(2 * profile.integrand.mean(1))  # the unconditional error is the same for all captions
-        rows["uniform"].append(2 * (profile.integrand * weight).mean(1))
+        weighted = profile.integrand * profile.weight * uniform_weight(model, profile.logsnr, standard.range)
+        rows["uniform"].append(2 * weighted.mean(1))
     return {name: torch.stack(columns, 1) for name, columns in rows.items()}
 
 
