@@ -14,7 +14,7 @@ from ..scenes import ExactScenes, captions, grammar, information, meaning, model
 from ..scenes.grammar import Scene, Thing
 from ..words import units, without, word_maps
 from .heatmaps import HeatMaps
-from .page import palette, piece, source
+from .page import bundle, palette, piece, style
 
 LAYOUTS = {"beside-near": (0, 0), "beside-far": (0, 1), "stacked-near": (1, 0), "stacked-far": (1, 1)}
 QUESTIONS, KINDS = ("caption", "MI", "CMI", "against", "order"), ("orthogonal", "standard")
@@ -34,8 +34,9 @@ class SceneLab(anywidget.AnyWidget):
     restores it. .scene and .text read it. Raises ValueError for what is none of these, and texts outside the grammar.
     """
 
-    _esm = source("common.js", "engine.js", "lab.js")
-    _css = source("widget.css", "lab.css")
+    _esm = bundle("lab/lab.js")
+    _css = style("widget.css", "lab.css")
+    _engine = traitlets.Unicode(bundle("engine/worker.js")).tag(sync=True)  # the script of its workers
     _world = traitlets.Dict().tag(sync=True)
     _guide = traitlets.Dict().tag(sync=True)
     state = traitlets.Unicode().tag(sync=True)
@@ -69,7 +70,7 @@ class SceneLab(anywidget.AnyWidget):
         if not text or not all(meaning.possible(without(text, *unit[:2])) for unit in units(text, grammar.PHRASES)):
             text = captions(self.scene)[0]  # a fragment has words that cannot be asked about
         still = _still(self.scene, text)
-        state = {"_world": self._world, "_guide": self._guide | {"page": True}, "state": self.state}
+        state = {"_engine": self._engine, "_world": self._world, "_guide": self._guide | {"page": True}, "state": self.state}
         return piece(self, "lab", state, still.figure(), f"The lab needs scripts; maps of nats. {still!r}")
 
     def __repr__(self):
