@@ -59,7 +59,7 @@ export function denoise(world, z, logsnr, rows) {
   return epsHat(seen, belief(world, seen, rows));
 }
 
-/** The probability-flow ODE from noise under a condition, by Heun's method on Karras' noise levels; yields each step. */
+/** The probability-flow ODE from noise under a condition, by Heun's method on Karras' noise levels, step by step. */
 export function* flow(world, noise, rows, steps) {
   const ends = world.flow.map((logsnr) => Math.exp(-logsnr / 2) ** (1 / 7));
   const sigmas = Array.from({ length: steps + 1 }, (_, i) => (ends[0] + (i / steps) * (ends[1] - ends[0])) ** 7);

@@ -29,12 +29,14 @@ export class Estimator {
     return SWEEP * this.sweeps;
   }
 
-  /** Sums of each question and kind: of values, of squared differences of the two draws in a bin, and of both by pixel. */
+  /** Sums of each question and kind: of values, of squared differences of two draws in a bin, and of both by pixel. */
   sums() {
     const { pixels } = this.world.pictures;
-    const maps = () => ({ map: new Float64Array(pixels), spread: new Float64Array(pixels), pair: new Float64Array(pixels) });
-    const profiles = () => ({ profile: new Float64Array(CELLS), profileSpread: new Float64Array(CELLS) });
-    const fresh = () => ({ sum: 0, variance: 0, first: 0, ...maps(), ...profiles() });
+    const fresh = () => ({
+      ...{ sum: 0, variance: 0, first: 0 },
+      ...{ map: new Float64Array(pixels), spread: new Float64Array(pixels), pair: new Float64Array(pixels) },
+      ...{ profile: new Float64Array(CELLS), profileSpread: new Float64Array(CELLS) },
+    });
     return this.names.map(() => Object.fromEntries(KINDS_OF_ESTIMATE.map((kind) => [kind, fresh()])));
   }
 
@@ -86,7 +88,7 @@ export class Estimator {
     return this.done.map((sums) => [sums[kind].sum / n, Math.sqrt(sums[kind].variance) / n]);
   }
 
-  /** One question: map, error (32 · 32) in nats, profile, profileError (36) in nats per nat of log-SNR from low by step. */
+  /** One question: map, error (32 · 32) in nats; profile, profileError (36) in nats per nat of log-SNR, low by step. */
   view(name, kind) {
     const sums = this.done[this.names.indexOf(name)]?.[kind];
     if (!sums || !this.sweeps) return null;

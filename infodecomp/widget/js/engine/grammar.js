@@ -3,15 +3,14 @@ import { LAYOUTS, ROW, THINGS, layoutOf, skyAt, slotOf, thingsAt } from "./thing
 
 /** What texts are read with: the class of each word, and the sentence patterns by the classes of their words. */
 export function prepareGrammar(data) {
-  const { vocabulary } = data;
-  const classes = Object.fromEntries(Object.entries(vocabulary).flatMap(([name, words]) => words.map((w) => [w, name])));
+  const classed = Object.entries(data.vocabulary).flatMap(([name, words]) => words.map((word) => [word, name]));
   const patterns = new Map(); // classes of the words: [{axis, slots, probability}]
   for (const [axis, letters, probability] of data.patterns) {
     const slots = slotsOf(data, letters);
     const key = slots.map(([name]) => name).join(" ");
     patterns.set(key, [...(patterns.get(key) ?? []), { axis, slots, probability }]);
   }
-  return { classes, patterns, remembered: new Map() };
+  return { classes: Object.fromEntries(classed), patterns, remembered: new Map() };
 }
 
 /** The slots [class of the word, which object it is about] that letters stand for. */

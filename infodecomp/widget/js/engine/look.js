@@ -3,7 +3,7 @@ import { picture, rgba } from "./pictures.js";
 import { questions } from "./questions.js";
 import { gaussian } from "./random.js";
 
-/** One noisy picture and, of a question that can be asked, what both conditions believe and both integrands, (32, 32). */
+/** A noisy picture and, of a question that can be asked, what both conditions believe and both integrands, (32, 32). */
 export function look(world, scene, text, name, logsnr, seed) {
   const { names, pairs, rows } = questions(world, scene, text);
   const noise = gaussian(world, seed, 2);

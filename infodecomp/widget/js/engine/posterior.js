@@ -1,7 +1,7 @@
 import { KINDS, LAYOUTS, NOUNS, PLACES, THINGS, layoutOf, nounOf, placeOf, skyAt, thingsAt } from "./things.js";
 
-// Exact sums over all scenes. Scores are log-likelihood ratios: things (PLACES · THINGS) of an object at a place, dark of
-// the night. A reading says with which factors a text allows each layout, sky and object.
+// Exact sums over all scenes. Scores are log-likelihood ratios: things (PLACES · THINGS) of an object at a place, dark
+// of the night. A reading says with which factors a text allows each layout, sky and object.
 
 const JOINT = 2 * NOUNS * NOUNS; // night, first noun, second noun
 const logs = new WeakMap(); // of readings
@@ -38,11 +38,11 @@ function nounEvidence(scores, row, layout) {
     for (let noun = 0; noun < NOUNS; noun++) {
       const from = placeOf(layout, slot) * THINGS + KINDS * noun;
       const allowed = thingsAt(slot) + KINDS * noun;
+      const score = (kind) => scores.things[from + kind] + row[allowed + kind];
       let high = -Infinity;
-      for (let kind = 0; kind < KINDS; kind++) high = Math.max(high, scores.things[from + kind] + row[allowed + kind]);
+      for (let kind = 0; kind < KINDS; kind++) high = Math.max(high, score(kind));
       let sum = 0;
-      if (high > -Infinity)
-        for (let kind = 0; kind < KINDS; kind++) sum += Math.exp(scores.things[from + kind] + row[allowed + kind] - high);
+      if (high > -Infinity) for (let kind = 0; kind < KINDS; kind++) sum += Math.exp(score(kind) - high);
       nouns[NOUNS * slot + noun] = high + Math.log(sum / KINDS);
     }
   return nouns;
@@ -96,7 +96,8 @@ function addShares(weights, scores, { row, layout, nouns }, shares) {
 /** log p(scene | text): by counting, −∞ for a text that does not fit. */
 export function logProb(world, scene, rows) {
   const { night, first, second } = scene;
-  const factor = (row) => row[layoutOf(scene)] * row[skyAt(night)] * row[thingsAt(0) + first] * row[thingsAt(1) + second];
+  const things = (row) => row[thingsAt(0) + first] * row[thingsAt(1) + second];
+  const factor = (row) => row[layoutOf(scene)] * row[skyAt(night)] * things(row);
   const prior = world.logPrior[night][nounOf(first)][nounOf(second)] - Math.log(LAYOUTS * KINDS * KINDS);
   return Math.log(rows.reduce((sum, row) => sum + factor(row), 0)) + prior - logText(world, rows);
 }

@@ -7,7 +7,8 @@ import { alternatives, orders } from "./variants.js";
 
 /**
  * The questions of a text: names, pairs [y, given] of conditions by number, rows (readings) of the conditions, and the
- * exact nats of each: by counting scenes, and of the density with its jitter, which is finite for texts that do not fit.
+ * exact nats of each: by counting scenes, and of the density with its jitter, which is finite for texts that do not
+ * fit.
  */
 export function questions(world, scene, text) {
   const key = JSON.stringify([scene, text]);
@@ -57,7 +58,10 @@ class Conditions {
     this.known = new Map([["", 0]]);
   }
 
-  /** The number of a mixture of texts, each divided by its largest factor of a layout if scaled; null if one is impossible. */
+  /**
+   * The number of a mixture of texts, null if one of them is impossible. Texts weigh as often as the grammar says them,
+   * or, if scaled, as whole captions do: without what they gain where no word can be left out.
+   */
   number(texts, scaled = false) {
     const key = texts.join(scaled ? "|" : ",");
     if (!this.known.has(key)) this.known.set(key, this.made(texts, scaled));

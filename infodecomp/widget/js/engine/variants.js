@@ -65,8 +65,10 @@ function wordIn({ relations, vocabulary, things }, scene, [name, k], order, fits
     const thing = things[[scene.first, scene.second][slotOf(k, order)]];
     return thing[["noun", "state", "colour"].indexOf(name)];
   }
-  const side = () => Object.entries(relations).find(([, [axis, o]]) => axis === scene.axis && o === order)[0].split(" ")[0];
-  if (name === "side" || name === "vertical") return side();
+  if (name === "side" || name === "vertical") {
+    const fitting = ([, [axis, named]]) => axis === scene.axis && named === order;
+    return Object.entries(relations).find(fitting)[0].split(" ")[0];
+  }
   if (name === "adverb") return vocabulary.adverb[fits ? scene.far : 1 - scene.far];
   if (name === "time" || name === "light") return vocabulary[name][scene.night];
   return name; // "the", "of" and other words that always stand there

@@ -9,8 +9,13 @@ const chosen = { name: "caption", kind: "orthogonal" };
 function post({ estimator, id, rate, paused }) {
   const { names, exact, density, conditions } = estimator;
   postMessage({
-    what: "estimate", id, paused, names, exact, density, conditions, rate, samples: estimator.samples(), shown: { ...chosen },
-    orthogonal: estimator.totals("orthogonal"), standard: estimator.totals("standard"), view: estimator.view(chosen.name, chosen.kind),
+    what: "estimate",
+    ...{ id, paused, rate, names, exact, density, conditions },
+    samples: estimator.samples(),
+    orthogonal: estimator.totals("orthogonal"),
+    standard: estimator.totals("standard"),
+    shown: { ...chosen },
+    view: estimator.view(chosen.name, chosen.kind),
   });
 }
 

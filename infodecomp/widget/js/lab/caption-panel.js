@@ -41,8 +41,8 @@ function edits(lab) {
   if (!unit) return ["Nothing is said."];
   const word = unit[2];
   const variants = engine.wordings(state.text, unit);
-  const textWith = (other) => variants.find((variant) => variant.word === other).text;
-  const replace = select(`replace “${word}” by`, variants.map((v) => v.word), (other) => lab.change({ text: textWith(other) }));
+  const change = (other) => lab.change({ text: variants.find((variant) => variant.word === other).text });
+  const replace = select(`replace “${word}” by`, variants.map((variant) => variant.word), change);
   replace.lastChild.value = word;
   const shorter = engine.replaced(state.text, unit, "");
   const drop = button(`drop “${word}”`, () => lab.change({ text: shorter }));
@@ -61,7 +61,8 @@ function keepFocus({ el }, { choice, words, editing }, redraw) {
   const edited = controls().indexOf(focus);
   redraw();
   if (!focus || el.contains(focus)) return;
-  const same = edited < 0 ? [...words.querySelectorAll("input")].find((i) => i.value === focus.value) : controls()[edited];
+  const word = () => [...words.querySelectorAll("input")].find((input) => input.value === focus.value);
+  const same = edited < 0 ? word() : controls()[edited];
   const nearest = same?.disabled ? editing.querySelector("select") : same;
   (nearest ?? words.querySelector("input:checked") ?? choice).focus();
 }

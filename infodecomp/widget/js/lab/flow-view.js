@@ -8,7 +8,8 @@ const STEPS = 40;
 export function flowView(lab) {
   const pictures = ["first", "second"].map((which) => canvas(lab.world.size, `made under the ${which} prompt`));
   const texts = pictures.map(() => make("figcaption"));
-  const row = make("div", { className: "row", hidden: true }, ...pictures.map((picture, i) => figure(picture, texts[i])));
+  const figures = pictures.map((picture, i) => figure(picture, texts[i]));
+  const row = make("div", { className: "row", hidden: true }, ...figures);
   const said = make("p", { className: "progress" });
   said.setAttribute("aria-live", "polite");
   let frames = [];

@@ -2,7 +2,9 @@ import { make } from "../common/elements.js";
 
 /** The state as a link, or as Python where the address is not this lab's. */
 export function linkLine(lab) {
-  const link = lab.page ? make("a", { className: "link", textContent: "link to this state" }) : make("code", { className: "link" });
+  const link = lab.page
+    ? make("a", { className: "link", textContent: "link to this state" })
+    : make("code", { className: "link" });
   return {
     elements: [link],
     update() {

@@ -31,7 +31,8 @@ export function profileView(lab) {
     const here = svg("line", { x1: x, x2: x, y1: 0, y2: HEIGHT, class: "here" });
     plot.replaceChildren(...(view ? shapes(view, lab.state.kind) : []), here);
   };
-  return { elements: [plot, make("div", { className: "ticks" }, ...ticks), unit, most], update: show, showEstimate: show };
+  const axis = make("div", { className: "ticks" }, ...ticks);
+  return { elements: [plot, axis, unit, most], update: show, showEstimate: show };
 }
 
 /** A bar with its error for each cell of the profile, and the axis. */

@@ -14,7 +14,9 @@ export function scenePanel(lab) {
     const choose = () => lab.changeScene({ axis: Math.floor(layout / 2), far: layout % 2 });
     return radio(lab, "layout", name, name.replace("-", ", "), choose);
   });
-  const skies = world.vocabulary.time.map((time, night) => radio(lab, "sky", time, time, () => lab.changeScene({ night })));
+  const skies = world.vocabulary.time.map((time, night) =>
+    radio(lab, "sky", time, time, () => lab.changeScene({ night })),
+  );
   const another = button("another scene", () => lab.changeScene(randomScene()));
   return {
     elements: [

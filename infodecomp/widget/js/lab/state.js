@@ -19,8 +19,9 @@ function thingName({ things }, thing) {
 /** {scene, text, word, question, kind, seed, logsnr} of a text, or null if it is no state. */
 export function parseState(engine, world, text) {
   const told = new URLSearchParams(text);
-  const whole = (key) => /^\d+$/.test(told.get(key));
-  if (!KEYS.every((key) => told.has(key)) || !whole("word") || !whole("seed") || !/\d/.test(told.get("logsnr"))) return null;
+  if (!KEYS.every((key) => told.has(key))) return null;
+  const whole = ["word", "seed"].every((key) => /^\d+$/.test(told.get(key)));
+  if (!whole || !/\d/.test(told.get("logsnr"))) return null;
   const state = {
     scene: parseScene(world, told),
     text: told.get("text"),
