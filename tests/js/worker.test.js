@@ -7,7 +7,7 @@ const TEXT = "the red cat left of the blue boat";
 const { scene } = values.scenes[0];
 
 /** The worker's script with a page's globals: say sends it a message, answers are kept, until waits for one. */
-function start() {
+function start(t) {
   const answers = [];
   const copied = (message) => JSON.parse(JSON.stringify(message));
   const postMessage = (message) => answers.push(copied(message));
@@ -15,6 +15,7 @@ function start() {
   vm.runInContext(text("worker.js"), context);
   const say = (message) => context.onmessage({ data: message });
   say({ what: "world", data: values.world });
+  t.after(() => say(ask(0, { most: 0 }))); // ends what goes on, also when a test has failed
   const until = async (fits) => {
     while (!answers.some(fits)) await new Promise((resolve) => setTimeout(resolve, 5));
     return answers.find(fits);
@@ -24,8 +25,8 @@ function start() {
 
 const ask = (id, more) => ({ what: "estimate", id, scene, text: TEXT, seed: 4, most: 64, ...more });
 
-test("it estimates what the engine does, as often as it is asked, and rests", async () => {
-  const { answers, say, until } = start();
+test("it estimates what the engine does, as often as it is asked, and rests", async (t) => {
+  const { answers, say, until } = start(t);
   say({ what: "view", name: "MI 1", kind: "standard" });
   say(ask(1));
   assert.equal(answers[0].samples, 0); // at once: the exact numbers
@@ -40,8 +41,8 @@ test("it estimates what the engine does, as often as it is asked, and rests", as
   assert.equal(answers.at(-1).samples, 64);
 });
 
-test("a new question ends the old one; pausing stops and goes on", async () => {
-  const { answers, say, until } = start();
+test("a new question ends the old one; pausing stops and goes on", async (t) => {
+  const { answers, say, until } = start(t);
   say(ask(1, { most: 1e9 }));
   say(ask(2, { most: 1e9, text: "moon" }));
   await until(({ id, samples }) => id === 2 && samples > 0);
@@ -57,8 +58,8 @@ test("a new question ends the old one; pausing stops and goes on", async () => {
   await until(({ id, samples }) => id === 3 && samples === 32);
 });
 
-test("it looks and plays, and says when it cannot", async () => {
-  const { say, until } = start();
+test("it looks and plays, and says when it cannot", async (t) => {
+  const { say, until } = start(t);
   say({ what: "look", id: 1, scene, text: TEXT, name: "caption", logsnr: -5, seed: 2 });
   const look = await until(({ what }) => what === "look");
   assert.deepEqual(Object.values(look.noisy), [...engine.look(scene, TEXT, "caption", -5, 2).noisy]);

@@ -115,16 +115,18 @@ function drawLogSnr({ edges, masses }, quantile) {
 }
 
 /** The integrand in each pixel, from what y and given believe; returns its sum. */
-function integrand(kind, seen, y, given, noise, values) {
+function integrand(kind, { noise: variance, width, scale, r }, y, given, noise, values) {
   const pixels = values.length;
-  const factor = Math.sqrt(seen.noise) / seen.width;
+  const orthogonal = kind === "orthogonal";
+  const factor = Math.sqrt(variance) / width;
+  const slope = factor * scale;
   let sum = 0;
   for (let pixel = 0; pixel < pixels; pixel++) {
     let value = 0;
     for (let i = pixel; i < y.length; i += pixels) {
-      const apart = factor * seen.scale * (y[i] - given[i]); // residual of y less that of given
-      if (kind === "orthogonal") value += 0.5 * apart * apart;
-      else value -= apart * (noise[i] - factor * (seen.r[i] - (seen.scale * (y[i] + given[i])) / 2));
+      const apart = slope * (y[i] - given[i]); // residual of y less that of given
+      if (orthogonal) value += 0.5 * apart * apart;
+      else value -= apart * (noise[i] - factor * (r[i] - (scale * (y[i] + given[i])) / 2));
     }
     values[pixel] = value;
     sum += value;
@@ -134,6 +136,7 @@ function integrand(kind, seen, y, given, noise, values) {
 
 /** Adds a draw to sums; the second of a bin also adds its squared differences from the first. */
 function addDraw(into, weight, sum, values, cell, second) {
+  const { map, spread, pair } = into;
   const value = weight * sum;
   into.sum += value;
   if (second) into.variance += (into.first - value) ** 2;
@@ -144,8 +147,8 @@ function addDraw(into, weight, sum, values, cell, second) {
   }
   for (let pixel = 0; pixel < values.length; pixel++) {
     const weighted = weight * values[pixel];
-    into.map[pixel] += weighted;
-    if (second) into.spread[pixel] += (into.pair[pixel] - weighted) ** 2;
-    else into.pair[pixel] = weighted;
+    map[pixel] += weighted;
+    if (second) spread[pixel] += (pair[pixel] - weighted) ** 2;
+    else pair[pixel] = weighted;
   }
 }
