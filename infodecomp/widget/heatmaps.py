@@ -16,7 +16,7 @@ from ..captions import units
 from ..estimates.estimate import Estimate
 from ..plot import POSITIVE, SIGNED
 from ..words import WordMaps
-from .page import palette, piece, source, url
+from .page import bundle, palette, piece, style, url
 
 EXACT = "exact "
 BASE64 = (string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/").encode()
@@ -41,8 +41,8 @@ class HeatMaps(anywidget.AnyWidget):
     not in the caption.
     """
 
-    _esm = source("common.js", "heatmaps.js")
-    _css = source("widget.css")
+    _esm = bundle("heatmaps/heatmaps.js")
+    _css = style("widget.css")
     _state = traitlets.Dict().tag(sync=True)
     word = traitlets.Unicode().tag(sync=True)
     kind = traitlets.Unicode().tag(sync=True)

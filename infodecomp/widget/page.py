@@ -5,6 +5,7 @@ import hashlib
 import html
 import io
 import json
+import re
 from pathlib import Path
 
 import matplotlib
@@ -12,6 +13,8 @@ import numpy as np
 from PIL import Image
 
 HERE = Path(__file__).parent
+IMPORT = re.compile(r'^import \{[^}]*\} from "(.+)";\n', re.MULTILINE)
+EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 PIECE = """<div class="idc {name}" data-widget="{key}"><img class="static" alt="{alt}" src="{figure}">
 <style>{css}</style><script type="application/json">{state}</script><script type="module">
 {module}
@@ -19,9 +22,25 @@ const widget = "{name}";
 {shim}</script></div>"""
 
 
-def source(*names):
-    """Text of files of this folder, one after the other."""
+def style(*names):
+    """Text of style sheets of this folder, one after the other."""
     return "\n".join((HERE / name).read_text(encoding="utf-8") for name in names)
+
+
+def bundle(name):
+    """One module without imports, from a module of js/: each file that it needs once, before those that import it."""
+    found = {}
+
+    def add(file):
+        if file in found:
+            return
+        text = file.read_text(encoding="utf-8")
+        for needed in IMPORT.findall(text):
+            add((file.parent / needed).resolve())
+        found[file] = EXPORT.sub("", IMPORT.sub("", text))
+
+    add((HERE / "js" / name).resolve())
+    return "\n".join(found.values())
 
 
 def url(picture):
@@ -39,7 +58,7 @@ def palette(name):
 
 def piece(widget, name, state, figure, alt):
     """HTML of a widget: state as JSON, figure (matplotlib) and alt text where no script runs."""
-    state = json.dumps(state)
+    state = json.dumps(state).replace("<", "\\u003c")  # "<!-- <script>" in a caption would swallow the page
     with io.BytesIO() as file:
         figure.savefig(file, dpi=72)
         drawn = Image.open(file).convert("RGB").quantize(64)
@@ -49,7 +68,7 @@ def piece(widget, name, state, figure, alt):
         alt=html.escape(alt),
         figure=url(drawn),
         css=widget._css,
-        state=state.replace("</", "<\\/"),
+        state=state,
         module=widget._esm,
-        shim=source("shim.js"),
+        shim=bundle("shim.js"),
     )

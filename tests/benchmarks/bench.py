@@ -84,10 +84,10 @@ def count_words():
 def measure_lab(seconds=5):
     """Evaluations a second of the lab's engine in JavaScript (node), None where there is no node."""
     from infodecomp.widget.lab import world
-    from infodecomp.widget.page import source
+    from infodecomp.widget.page import bundle
 
     told = {"axis": 0, "far": 1, "night": 0, "first": 0, "second": 48}
-    code = f"""{source("engine.js")}
+    code = f"""{bundle("engine/engine.js")}
     const engine = makeEngine({json.dumps(world())});
     const scene = {json.dumps(told)};
     const estimator = engine.estimator(scene, engine.captions(scene)[0], 0);

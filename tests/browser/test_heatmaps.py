@@ -275,3 +275,14 @@ def test_ten_on_a_page(browser, tmp_path, capsys):
         middle, slow = np.percentile(times, [50, 99])
         print(f"\nten heat maps: {size / 1000:.0f} kB; a change takes {middle:.1f} ms (median), {slow:.1f} ms (99 %)")
     assert size < 1_000_000
+
+
+def test_a_caption_cannot_swallow_the_rest_of_a_page(browser, tmp_path):
+    """After these two a browser's parser sees no end of a script, where they stand in one as they are."""
+    caption = "<!-- <script>"
+    widget = idc.HeatMaps(Image.new("RGB", (W, H)), {"iᵒ": dict.fromkeys(caption.split(), torch.ones(H, W))}, caption)
+    file = tmp_path / "swallow.html"
+    file.write_text(PAGE.format(widget.html() + "<p id=after>after</p>"), encoding="utf-8")
+    browser.get(file.as_uri())
+    assert browser.find_element(By.ID, "after").text == "after"
+    assert [e.text for e in browser.find_elements(By.CSS_SELECTOR, ".idc-live bdi")] == caption.split()

@@ -1,62 +1,36 @@
-"""The scene lab in Chromium, from a file, without network: its engine beside Python's on one noise, and its page."""
+"""The scene lab in Chromium, from a file, without network."""
 
-import base64
-import itertools
 import json
 import math
 from pathlib import Path
-from urllib.parse import urlencode
 
 import axe_core_python
 import matplotlib
 import numpy as np
 import pytest
 import torch
+from lab_truth import asked, told
 from PIL import Image
 from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select, WebDriverWait
-from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 import infodecomp as idc
-from infodecomp.captions import units, without
+from infodecomp.captions import units
 from infodecomp.plot import POSITIVE, SIGNED
-from infodecomp.scenes import grammar, meaning
+from infodecomp.scenes import grammar
 from infodecomp.widget.lab import link, read, stops, world
-from infodecomp.widget.page import source
+from infodecomp.widget.page import bundle
 
 AXE = Path(axe_core_python.__file__).parent / "axe.min.js"
 PAGE = '<!doctype html><html lang="en"><meta charset="utf-8"><title>t</title><main><h1>t</h1>{}</main>'
-PAIR = """
-const pack = (array) => {
-  const raw = new Uint8Array(Float64Array.from(array).buffer);
-  let text = "";
-  for (let i = 0; i < raw.length; i += 8192) text += String.fromCharCode(...raw.subarray(i, i + 8192));
-  return btoa(text);
-};
-const [scene, text, name, seed] = arguments;
-const draws = [];
-const noises = [];
-const estimator = engine.estimator(scene, text, seed);
-while (!estimator.step((logsnr, weight, noise) => { draws.push([logsnr, weight]); noises.push(...noise); }));
-const q = estimator.names.indexOf(name);
-const kinds = ["orthogonal", "standard"].map((kind) => {
-  const { map, error, profile, profileError } = estimator.view(name, kind);
-  return [estimator.totals(kind)[q], pack(profile), pack(profileError), pack(map), pack(error)];
-});
-return [draws, pack(noises), estimator.exact[q], kinds];
-"""
-
-
-def floats(text):
-    return torch.tensor(np.frombuffer(base64.b64decode(text), np.float64).copy())
 
 
 @pytest.fixture(scope="module")
 def engine(browser, tmp_path_factory):
-    """A page with the engine alone."""
+    """A page with the engine alone, which tests/test_engine.py compares with the package."""
     file = tmp_path_factory.mktemp("engine") / "page.html"
-    script = f"{source('engine.js')}\nwindow.engine = makeEngine({json.dumps(world())});"
+    script = f"{bundle('engine/engine.js')}\nwindow.engine = makeEngine({json.dumps(world())});"
     file.write_text(PAGE.format(f"<script>{script}</script>"), encoding="utf-8")
     browser.get_log("browser")
 
@@ -66,171 +40,6 @@ def engine(browser, tmp_path_factory):
         return browser.execute_script(code, *arguments)
 
     return run
-
-
-def told(scene):
-    number = {thing: i for i, thing in enumerate(grammar.OBJECTS)}
-    values = (*scene[:3], number[scene.first], number[scene.second])
-    return dict(zip(("axis", "far", "night", "first", "second"), values, strict=True))
-
-
-def mixture(texts, weights):
-    """Readings of Σ weights · p(text | scene), as one condition of the exact denoiser."""
-    model, rows = idc.load("scenes"), []
-    for text, weight in zip(texts, weights, strict=True):
-        row = model.condition(text)[0].clone()
-        row[:, :4] *= weight
-        rows.append(row)
-    return torch.cat(rows)[None]
-
-
-def orders(text):
-    """The texts of the grammar with the same words: each pattern of the same classes, each filling."""
-    words, found = text.split(), set()
-    for names in grammar.patterns():
-        if sorted(names) == sorted(grammar.CLASS[w] for w in words):
-            of = {name: [w for w in words if grammar.CLASS[w] == name] for name in set(names)}
-            for filling in itertools.product(*(set(itertools.permutations(of[name])) for name in of)):
-                left = {name: list(fill) for name, fill in zip(of, filling, strict=True)}
-                found.add(" ".join(left[name].pop(0) for name in names))
-    return sorted(t for t in found if meaning.possible(t))
-
-
-def asked(text, question, place):
-    """(y, given) as conditions of Python's exact denoiser."""
-    start, stop, word = place
-    if question == "order":
-        texts = orders(text)
-        return text, mixture(texts, [1.0] * len(texts))
-    if question == "against":
-        found = idc.scenes.alternatives(text, start)
-        own = [p / math.exp(meaning.log_likelihoods(t)[1]) for t, p in zip(found.conditions, found.prior, strict=True)]
-        return text, mixture(found.conditions, own)
-    given = {"caption": None, "MI": None, "CMI": without(text, start, stop)}[question]
-    return (word if question == "MI" else text), given
-
-
-def log_prob(scene, condition):
-    """log p(scene | text or mixture), by counting."""
-    if not isinstance(condition, torch.Tensor):
-        return idc.scenes.log_prob(scene, condition or "")
-    layout, sky, things = condition[0].split([4, 2, 128], 1)
-    rows = meaning.Readings(layout.reshape(-1, 2, 2), sky, things.reshape(-1, 2, 64))
-    joint = rows.likelihood(*grammar.indices()) * grammar.log_prior().exp()
-    return math.log(joint[grammar.position(scene)] / joint.sum())
-
-
-def test_engine_agrees_with_the_package_on_the_same_noise(engine, capsys):
-    """A hundred scenes, a caption of each and a question about a word of it: nats to 1e-4, pixels to 1e-5."""
-    model, random = idc.load("scenes"), torch.Generator().manual_seed(0)
-    scenes, _, captions = idc.scenes.sample(100, seed=5)
-    questions = list(itertools.islice(itertools.cycle(["MI", "CMI", "against", "order", "caption"]), 100))
-    worst, nonzero = np.zeros(4), 0
-    for i, (scene, text, question) in enumerate(zip(scenes, captions, questions, strict=True)):
-        places = units(text, grammar.PHRASES)
-        k = int(torch.randint(len(places), (), generator=random))
-        name = question if question in ("order", "caption") else f"{question} {k}"
-        draws, noise, exact, kinds = engine(PAIR, told(scene), text, name, i)
-        logsnr, weight = torch.tensor(draws, dtype=torch.float64).T
-        assert len(draws) == 32 and torch.allclose(weight * model.proposal.density(logsnr), torch.ones_like(weight))
-        noise = pixel_unshuffle(floats(noise).reshape(32, 3, 32, 32), 2)
-        x = model.encode(idc.scenes.render(scene)).double()
-        z = idc.channel.add_noise(x.expand(32, -1, -1, -1), logsnr, noise)
-        r, r_given = (noise - model(z, logsnr, c) for c in asked(text, question, places[k]))
-        low = model.proposal.edges[0].item()
-        place = ((logsnr - low) / (8 - low) * 36).long()  # cells of the profile, up to log-SNR 8
-        for column, (values, ((nats, stderr), profile, profile_error, *maps)) in enumerate(
-            zip(((r_given - r) ** 2 / 2, (r_given**2 - r**2) / 2), kinds, strict=True)
-        ):
-            cells = pixel_shuffle(values, 2).sum(1) * weight[:, None, None]
-            map_, total = cells.mean(0), cells.sum((1, 2))
-            error = ((cells[::2] - cells[1::2]) ** 2).sum(0).sqrt() / 32
-            worst[2 * column] = max(worst[2 * column], abs(total.mean().item() - nats))
-            for found, expected in zip(maps, (map_, error), strict=True):
-                difference = (floats(found).reshape(32, 32) - expected).abs().max().item()
-                worst[2 * column + 1] = max(worst[2 * column + 1], difference)
-            assert stderr == pytest.approx((total[::2] - total[1::2]).pow(2).sum().sqrt().item() / 32, abs=1e-6)
-            nonzero += abs(nats) > 0.1
-            width = 32 * (8 - low) / 36
-            profiles = ((floats(profile), total), (floats(profile_error) ** 2, total**2 / width))
-            for found, each in profiles:
-                expected = torch.zeros(37, dtype=torch.float64).index_add(0, place.clamp(max=36), each / width)[:36]
-                assert torch.allclose(found, expected, atol=1e-5, rtol=1e-4)
-        y, given = asked(text, question, places[k])
-        assert exact == pytest.approx(log_prob(scene, y) - log_prob(scene, given), abs=1e-9)
-    with capsys.disabled():
-        print("\nengine and package, largest differences: i° {:.1e}, its map {:.1e}; iˢ {:.1e}, {:.1e}".format(*worst))
-    assert nonzero > 100
-    assert worst[[0, 2]].max() < 1e-4 and worst[[1, 3]].max() < 1e-5
-
-
-@pytest.mark.parametrize("question", ["MI", "CMI", "against", "order", "caption"])
-def test_what_a_noisy_picture_makes_both_believe(engine, question):
-    """The pictures and integrands under the slider, from one noise, beside the package's denoiser."""
-    model, scene, text, alpha = idc.load("scenes"), *(read(stops()[4]["state"])[k] for k in ("scene", "text")), -7.5
-    place = units(text, grammar.PHRASES)[3]  # "left of"
-    name = question if question in ("order", "caption") else f"{question} 3"
-    code = """const { noisy, y, given, orthogonal, standard } = engine.look(...arguments);
-    const noise = engine.gaussian(arguments[4], 2);
-    return [[noisy, y, given].map((bytes) => [...bytes]), [orthogonal, standard, noise].map((v) => [...v])]"""
-    pictures, numbers = engine(code, told(scene), text, name, alpha, 7)
-    *found, noise = (torch.tensor(v, dtype=torch.float64) for v in numbers)
-    noise = pixel_unshuffle(noise.reshape(1, 3, 32, 32), 2)
-    logsnr = torch.tensor([alpha], dtype=torch.float64)
-    z = idc.channel.add_noise(model.encode(idc.scenes.render(scene)).double(), logsnr, noise)
-    y, given = (model(z, logsnr, c) for c in asked(text, question, place))
-    integrands = (given - y) ** 2 / 2, ((noise - given) ** 2 - (noise - y) ** 2) / 2
-    for values, expected in zip(found, integrands, strict=True):
-        expected = pixel_shuffle(expected, 2).sum(1).flatten()
-        assert 1e-7 < expected.abs().max() and (values - expected).abs().max() < 1e-4 * expected.abs().max()
-    signal, sigma = (idc.channel.signal_scale(a) for a in (logsnr, -logsnr))
-    for shown, x in zip(pictures, (z, (z - sigma * y) / signal, (z - sigma * given) / signal), strict=True):
-        levels = np.asarray(model.decode(x.float())[0]).astype(int)
-        assert np.abs(np.array(shown).reshape(32, 32, 4)[..., :3] - levels).max() <= 1
-
-
-def test_texts_mean_the_same(engine):
-    """Captions, fragments, alternatives, orders: what is possible, and exact nats, for 100 scenes."""
-    scenes, fragments, captions = idc.scenes.sample(100, seed=1)
-    ask = """const [scene, texts] = arguments;
-    const logs = texts.map((t) => engine.logProb(scene, engine.readings(t)));
-    return [engine.captions(scene), logs, texts.map(engine.possible)];"""
-    for scene, fragment, caption in zip(scenes, fragments, captions, strict=True):
-        wrong = caption.replace("red", "blue")
-        texts = [fragment, caption, wrong, "the red", "cat cat"]
-        same, logs, possible = engine(ask, told(scene), texts)
-        assert same == idc.scenes.captions(scene)
-        assert possible == [meaning.possible(t) for t in texts]
-        for text, value in zip(texts[:2], logs, strict=False):
-            assert value == pytest.approx(idc.scenes.log_prob(scene, text), abs=1e-9)
-    text = "the sitting red cat left of the blue boat"
-    words = [u[2] for u in units(text, grammar.PHRASES)]
-    found = engine("const t = arguments[0]; return engine.units(t).map((u) => engine.alternatives(t, u))", text)
-    for place, texts in zip(units(text, grammar.PHRASES), found, strict=True):
-        assert sorted(texts) == sorted(idc.scenes.alternatives(text, place[0]).conditions), (place, words)
-    assert sorted(engine("return engine.orders(arguments[0])", text)) == orders(text)
-    short = "the red cat above the blue boat"
-    every = {" ".join(words) for words in itertools.permutations(short.split())}
-    assert orders(short) == sorted(filter(meaning.possible, every)) and len(orders(short)) == 4
-    swaps = engine("return engine.wordings(arguments[0], [3, 4, 'cat'])", text)
-    assert {"word": "fish", "text": "the one red fish left of the blue boat"} in swaps
-    assert {s["word"] for s in swaps} == set(grammar.NOUNS) - {"boat"}
-    swaps = engine("return engine.wordings('the sitting cat left of the blue boat', [2, 3, 'cat'])")
-    assert {"word": "fish", "text": "the one fish left of the blue boat"} in swaps and len(swaps) == 7
-
-
-def test_flow_is_the_package_s(engine):
-    code = """const noise = engine.gaussian(3, 3); let last;
-    for (const step of engine.flow(noise, engine.readings(arguments[0]), 12)) last = step.y;
-    return [[...noise], [...last]];"""
-    text = "the red cat left of the blue boat"
-    noise, made = (torch.tensor(v, dtype=torch.float64).reshape(1, 3, 32, 32) for v in engine(code, text))
-    assert noise.mean().abs() < 5 / 3072**0.5 and noise.std() == pytest.approx(1, abs=0.06)
-    there = idc.flow.from_noise(idc.load("scenes"), pixel_unshuffle(noise, 2), text, steps=12)
-    assert (pixel_shuffle(there, 2) - made).abs().max() < 1e-6
-
-
-# ---------------------------------------------------------------------------------------------------------- the page
 
 
 @pytest.fixture(scope="module")
@@ -312,14 +121,6 @@ def test_guided_stop(page, number):
         assert exact == pytest.approx(idc.scenes.information(chosen["scene"], y, given or ""), abs=5e-4)
     nats, error = value(found["iˢ, estimated"])
     assert abs(nats - exact) < 4 * error and 0 < error and (number != 3 or nats < -3 * error)
-
-
-def test_left_and_right_are_one_to_a_bag_of_words():
-    """What the sixth stop's answer says."""
-    text = read(stops()[5]["state"])["text"]
-    bags = [orders(text.replace("left", side)) for side in ("left", "right")]
-    likelihoods = [sum(meaning.log_likelihoods(t)[0].exp() for t in bag) for bag in bags]
-    assert len(bags[0]) == 4 and torch.allclose(*likelihoods)
 
 
 def press(page, text):
@@ -573,27 +374,3 @@ def test_phone(page):
     radio(page, "stop", 1).click()
     samples(page)
     assert page.execute_script("return document.documentElement.scrollWidth") <= 391
-
-
-WRONG = ("question=toString", "seed=4294967296", "seed=1e3", "logsnr=", "word=", "word=9", "kind=i", "sky=dusk")
-
-
-@pytest.mark.parametrize("wrong", [*WRONG, ""])
-def test_page_and_python_refuse_the_same_links(page, wrong):
-    good = stops()[0]["state"].split("&")
-    name = wrong.split("=")[0] or "seed"  # the empty one is left out
-    bad = "&".join(wrong if part.startswith(f"{name}=") else part for part in good).replace("&&", "&")
-    with pytest.raises(ValueError):
-        read(bad)
-    page.execute_script("location.hash = '#lab:' + arguments[0]", bad)
-    WebDriverWait(page, 5).until(lambda p: "could not be read" in p.find_element(By.CSS_SELECTOR, ".told").text)
-
-
-def test_bad_links_are_refused_in_python():
-    good = dict(pair.split("=") for pair in stops()[0]["state"].split("&"))
-    wrong = {"layout": "x", "sky": "dusk", "first": "red+cat", "text": "cat cat", "word": "9", "kind": "i"}
-    for name, value in (wrong | {"question": "why", "seed": "-1", "logsnr": "99"}).items():
-        with pytest.raises(ValueError):
-            read("&".join(f"{k}={v}" for k, v in (good | {name: value}).items()))
-    with pytest.raises(ValueError, match="state must have exactly"):
-        read(urlencode({"layout": "beside-near"}))

@@ -1,0 +1,56 @@
+import { make } from "../common/elements.js";
+import { measured } from "../common/numbers.js";
+import { button, check, group, radio } from "./controls.js";
+import { mapView } from "./map-view.js";
+import { exactNats } from "./painting.js";
+import { questionName } from "./state.js";
+
+/** The numbers of the question and its map. */
+export function informationPanel(lab) {
+  const table = make("table", { className: "numbers" });
+  const map = mapView(lab);
+  const progress = make("p", { className: "progress" });
+  const pause = button("pause", () => {
+    lab.pause(!lab.paused);
+    namePause();
+  });
+  const namePause = () => (pause.textContent = lab.paused ? "go on" : "pause");
+  const kind = (value, text) => radio(lab, "kind", value, text, () => lab.change({ kind: value }));
+  const kinds = group("Estimator", kind("orthogonal", "i°, never negative"), kind("standard", "iˢ, unbiased"));
+  return {
+    elements: [table, kinds, ...map.elements, progress, pause],
+    update() {
+      check(lab, "kind", lab.state.kind);
+      namePause();
+    },
+    showEstimate() {
+      table.replaceChildren(...numberRows(lab));
+      progress.textContent = progressText(lab);
+      map.showEstimate();
+    },
+  };
+}
+
+function tableRow(head, value) {
+  return make("tr", {}, make("th", { scope: "row", textContent: head }), make("td", { textContent: value }));
+}
+
+function numberRows(lab) {
+  const { estimate, state } = lab;
+  const q = estimate.names.indexOf(questionName(state));
+  if (q < 0) return [tableRow("not asked", lab.whyNotAsked())];
+  const estimated = (kind) => (estimate.samples > 0 ? `${measured(...estimate[kind][q], 3)} nats` : "…");
+  const blurred = () => tableRow("exact, of blurred pictures", `${exactNats(estimate.density[q])} nats`);
+  return [
+    tableRow("exact, by counting", `${exactNats(estimate.exact[q])} nats`),
+    ...(Number.isFinite(estimate.exact[q]) ? [] : [blurred()]),
+    tableRow("iˢ, estimated", estimated("standard")),
+    tableRow("i°, estimated", estimated("orthogonal")),
+  ];
+}
+
+function progressText({ estimate, state }) {
+  if (!estimate.names.includes(questionName(state))) return "";
+  const rate = estimate.rate ? `, ${Math.round(estimate.rate).toLocaleString("en")} evaluations a second` : "";
+  return `${estimate.samples} samples of noise, ${estimate.conditions} evaluations each${rate}`;
+}

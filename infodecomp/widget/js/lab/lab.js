@@ -1,0 +1,229 @@
+import { palettes } from "../common/colours.js";
+import { make } from "../common/elements.js";
+import { makeEngine } from "../engine/engine.js";
+import { captionPanel } from "./caption-panel.js";
+import { informationPanel } from "./information-panel.js";
+import { linkLine } from "./link-line.js";
+import { noisePanel } from "./noise-panel.js";
+import { scenePanel } from "./scene-panel.js";
+import { formatState, parseState, questionName } from "./state.js";
+import { stopsPanel } from "./stops-panel.js";
+import { Workers } from "./workers.js";
+
+const MOST = 1600; // samples after which an estimate rests
+const LINK = "#lab:"; // what the address of a state begins with
+const PANELS = {
+  stops: stopsPanel,
+  scene: scenePanel,
+  caption: captionPanel,
+  information: informationPanel,
+  noise: noisePanel,
+  link: linkLine,
+};
+const linked = () => (location.hash.startsWith(LINK) ? location.hash.slice(LINK.length) : null);
+
+/** A lab in an element: its state, its panels, and the workers that compute for it. */
+class Lab {
+  constructor(model, el) {
+    const { stops, colours, page } = model.get("_guide");
+    Object.assign(this, { model, el, stops, world: model.get("_world") });
+    this.page = page && !document.querySelector(".lab-live"); // the address is the first lab's
+    this.engine = makeEngine(this.world);
+    this.palettes = palettes(colours);
+    this.group = `lab-${Math.random().toString(36).slice(2)}`;
+    this.quiet = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.form = 0; // which of a scene's captions, by their order
+    this.estimate = null; // the newest answer of the worker that estimates
+    this.paused = false;
+    this.asked = {}; // what the workers were asked last
+    this.looking = false;
+    this.parse = (text) => parseState(this.engine, this.world, text);
+    this.format = (state) => formatState(this.world, state);
+    const link = this.page ? linked() : null;
+    this.unread = link !== null && !this.parse(link);
+    this.take((link !== null && this.parse(link)) || this.parse(model.get("state")) || this.parse(stops[0].state));
+    this.panels = Object.fromEntries(Object.entries(PANELS).map(([name, panel]) => [name, panel(this)]));
+  }
+
+  /** Fills the element and begins to compute. */
+  open() {
+    const { el, panels } = this;
+    el.classList.add("idc-live", "lab-live");
+    el.dataset.lmSuppressShortcuts = "true"; // JupyterLab leaves our keys alone
+    const section = (title, { elements }) => make("section", {}, make("h3", { textContent: title }), ...elements);
+    const failed = make("p", { className: "wide failed", role: "alert" });
+    el.append(
+      make("div", { className: "wide" }, ...panels.stops.elements),
+      section("Scene", panels.scene),
+      section("Caption", panels.caption),
+      section("Information", panels.information),
+      section("Where it arises", panels.noise),
+      failed,
+      make("p", { className: "wide" }, ...panels.link.elements),
+    );
+    const fail = (message) => (failed.textContent = `The lab has stopped: ${message}`);
+    this.workers = new Workers(this.model.get("_engine"), this.world, this.receivers(), fail);
+    this.update();
+    if (this.unread) panels.stops.warn("The link could not be read; this is the lab as it begins.");
+  }
+
+  close() {
+    this.workers.end();
+  }
+
+  /** What to do with the answers of the workers. */
+  receivers() {
+    return {
+      estimate: (answer) => {
+        this.estimate = answer;
+        requestAnimationFrame(() => this.showEstimate());
+      },
+      look: (answer) => {
+        this.looking = false;
+        this.panels.noise.look.show(answer);
+        this.look();
+      },
+      play: (frame) => this.panels.noise.flow.add(frame),
+    };
+  }
+
+  take(state) {
+    this.state = state;
+    this.address = this.format(state);
+    const form = this.engine.captions(state.scene).indexOf(state.text);
+    if (form >= 0) this.form = form;
+  }
+
+  /** The caption of a scene that has the chosen form. */
+  caption(scene) {
+    return this.engine.captions(scene)[this.form];
+  }
+
+  /** Changes parts of the state, on the reader's behalf. */
+  change(parts) {
+    const next = { ...this.state, ...parts };
+    if (parts.scene && !("text" in parts)) next.text = this.caption(next.scene);
+    next.word = Math.min(next.word, Math.max(0, this.engine.units(next.text).length - 1));
+    this.take(next);
+    this.model.set("state", this.address);
+    this.model.save_changes();
+    this.update();
+    clearTimeout(this.readdressing); // browsers refuse an address that changes with every step of a slider
+    const readdress = () => history.replaceState(null, "", LINK + this.address);
+    if (this.page) this.readdressing = setTimeout(readdress, 200);
+  }
+
+  changeScene(parts) {
+    this.change({ scene: { ...this.state.scene, ...parts } });
+  }
+
+  /** Python has changed the state. */
+  followModel() {
+    const next = this.parse(this.model.get("state"));
+    if (!next || this.format(next) === this.address) return;
+    this.take(next);
+    this.update();
+  }
+
+  /** The reader has changed the address. */
+  followAddress() {
+    const link = linked();
+    if (link === null) return;
+    clearTimeout(this.readdressing); // the reader's address is newer
+    const next = this.parse(link);
+    if (!next) this.panels.stops.warn("The link could not be read.");
+    else if (this.format(next) !== this.address) this.change(next);
+  }
+
+  update() {
+    this.askSampler();
+    for (const panel of Object.values(this.panels)) panel.update();
+    if (this.estimate) this.showEstimate();
+    this.look();
+  }
+
+  showEstimate() {
+    const { el, estimate, panels } = this;
+    if (!estimate) return;
+    Object.assign(el.dataset, { samples: estimate.samples, paused: Boolean(estimate.paused) });
+    panels.caption.showEstimate();
+    panels.information.showEstimate();
+    panels.noise.showEstimate();
+  }
+
+  /** Tells the sampler which map is looked at, and asks for another estimate if scene, text or seed are new. */
+  askSampler() {
+    const { state, workers, asked } = this;
+    const view = { what: "view", name: questionName(state), kind: state.kind };
+    if (asked.view !== JSON.stringify(view)) workers.sampler.postMessage(view);
+    asked.view = JSON.stringify(view);
+    const estimate = JSON.stringify([state.scene, state.text, state.seed]);
+    if (asked.estimate === estimate) return;
+    asked.estimate = estimate;
+    Object.assign(this, { estimate: null, paused: false });
+    Object.assign(this.el.dataset, { samples: 0, paused: false });
+    workers.ask(workers.sampler, "estimate", { ...state, most: MOST });
+  }
+
+  /** Asks for the noisy picture of the state, one at a time. */
+  look() {
+    const { scene, text, logsnr, seed, kind } = this.state;
+    const key = JSON.stringify([scene, text, questionName(this.state), logsnr, seed, kind]);
+    if (this.looking || this.asked.look === key) return;
+    this.looking = true;
+    this.asked.look = key;
+    this.askViewer("look");
+  }
+
+  askViewer(what, more) {
+    const { state, workers } = this;
+    workers.ask(workers.viewer, what, { ...state, ...more, name: questionName(state) });
+  }
+
+  pause(paused) {
+    this.paused = paused;
+    this.workers.sampler.postMessage({ what: "pause", paused });
+  }
+
+  /** Map and profile of the question, if the newest answer is about it. */
+  view() {
+    const { estimate, state } = this;
+    const fits = estimate?.shown.name === questionName(state) && estimate.shown.kind === state.kind;
+    return fits ? estimate.view : null;
+  }
+
+  whyNotAsked() {
+    return this.state.text ? "the grammar never makes one of the two texts" : "there is no word";
+  }
+
+  /** What the two denoisers of the question are given, in words. */
+  prompts() {
+    const { engine, state } = this;
+    const unit = engine.units(state.text)[state.word];
+    const rest = unit ? engine.replaced(state.text, unit, "") : "";
+    const given = {
+      caption: "nothing",
+      MI: "nothing",
+      CMI: rest ? `“${rest}”` : "nothing",
+      against: "the word’s alternatives",
+      order: "its words in any order",
+    };
+    return [state.question === "MI" && unit ? `“${unit[2]}”` : `“${state.text}”`, given[state.question]];
+  }
+}
+
+function render({ model, el }) {
+  const lab = new Lab(model, el);
+  const followModel = () => lab.followModel();
+  const followAddress = () => lab.followAddress();
+  lab.open();
+  model.on("change:state", followModel);
+  if (lab.page) addEventListener("hashchange", followAddress);
+  return () => {
+    model.off("change:state", followModel);
+    removeEventListener("hashchange", followAddress);
+    lab.close();
+  };
+}
+
+export default { render };

@@ -1,0 +1,58 @@
+import { cells } from "../common/cells.js";
+import { colourBar } from "../common/colours.js";
+import { make } from "../common/elements.js";
+import { measured } from "../common/numbers.js";
+import { clear, colourRange, paintMap, tableOf } from "./painting.js";
+import { QUESTIONS } from "./state.js";
+
+/** The map of the question, its colour bar, and what it says of a cell. */
+export function mapView(lab) {
+  const { size } = lab.world;
+  const map = make("canvas", { width: size, height: size });
+  const bar = colourBar();
+  const readout = make("output");
+  const unit = make("div", { className: "unit", textContent: "nats per cell" });
+  const hideBox = make("input", { type: "checkbox" });
+  let cell = null;
+  const read = () => (readout.textContent = cellText(lab, cell));
+  const pointed = cells(map, size, size, (to) => {
+    cell = to;
+    readout.setAttribute("aria-live", "polite"); // the reader asked; what the estimate changes is not announced
+    read();
+  });
+  const show = () => {
+    map.setAttribute("aria-label", `Map of nats: ${QUESTIONS[lab.state.question]}. Arrow keys read a cell.`);
+    paint(lab, map, bar, hideBox.checked);
+    read();
+  };
+  hideBox.addEventListener("change", show);
+  const hide = make("label", {}, hideBox, "hide cells below two standard errors");
+  return {
+    elements: [pointed, ...bar.elements, unit, readout, hide],
+    showEstimate() {
+      readout.setAttribute("aria-live", "off");
+      show();
+    },
+  };
+}
+
+function paint(lab, map, bar, hide) {
+  const view = lab.view();
+  if (!view) {
+    clear(map);
+    bar.clear();
+    return;
+  }
+  const range = colourRange(lab.state.kind, view.map);
+  paintMap(lab, map, view.map, range, (i) => !hide || Math.abs(view.map[i]) > 2 * view.error[i]);
+  bar.show(tableOf(lab, range[0]), ...range);
+}
+
+function cellText(lab, cell) {
+  const view = lab.view();
+  if (!view) return "";
+  if (!cell) return `${QUESTIONS[lab.state.question]}: point at a cell`;
+  const [row, column] = cell;
+  const i = row * lab.world.size + column;
+  return `row ${row + 1}, column ${column + 1}: ${measured(view.map[i], view.error[i])} nats`;
+}

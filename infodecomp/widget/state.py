@@ -1,0 +1,60 @@
+"""The state of a lab as one text, which a link to it ends in."""
+
+from urllib.parse import parse_qs, urlencode
+
+import numpy as np
+
+from ..captions import units
+from ..scenes import grammar, meaning
+from ..scenes.grammar import Scene, Thing
+
+LAYOUTS = {"beside-near": (0, 0), "beside-far": (0, 1), "stacked-near": (1, 0), "stacked-far": (1, 1)}
+QUESTIONS, KINDS = ("caption", "MI", "CMI", "against", "order"), ("orthogonal", "standard")
+NAMES = ("layout", "sky", "first", "second", "text", "word", "question", "kind", "seed", "logsnr")
+
+
+def link(scene, text, word=0, question="caption", kind="orthogonal", seed=0, logsnr=-5.0):
+    """The state of a lab as one str; word may be the word itself, where it first stands."""
+    said = [unit[2] for unit in units(text, grammar.PHRASES)]
+    if isinstance(word, str) and word not in said:
+        raise ValueError(f"word must be one of {said}, got {word!r:.60}")
+    word = said.index(word) if isinstance(word, str) else word
+    layout = next((name for name, place in LAYOUTS.items() if place == scene[:2]), None)
+    things = [f"{t.state} {t.colour} {t.noun}" for t in scene[3:]]
+    logsnr = int(logsnr) if isinstance(logsnr, float) and logsnr.is_integer() else logsnr  # as JavaScript writes it
+    values = layout, grammar.TIMES[scene.night], *things, text, word, question, kind, seed, logsnr
+    return urlencode(dict(zip(NAMES, values, strict=True)))
+
+
+def read(state):
+    """{scene, text, word, question, kind, seed, logsnr} of a state. Raises ValueError, naming what is wrong."""
+    told = {name: values[-1] for name, values in parse_qs(state, keep_blank_values=True).items()}
+    if set(told) != set(NAMES):
+        raise ValueError(f"state must have exactly {', '.join(NAMES)}, got {', '.join(told) or 'none of them'}")
+
+    def check(name, value, good, accepted):
+        if not good:
+            raise ValueError(f"{name} must be {accepted}, got {value!r:.80}")
+        return value
+
+    layout = check("layout", told["layout"], told["layout"] in LAYOUTS, f"one of {', '.join(LAYOUTS)}")
+    sky = check("sky", told["sky"], told["sky"] in grammar.TIMES, "day or night")
+    things = [told[name].split() for name in ("first", "second")]
+    things = [Thing(t[-1], *t[:-1]) if len(t) == 3 else None for t in things]
+    scene = Scene(*LAYOUTS[layout], grammar.TIMES.index(sky), *things)
+    grammar.position(scene)
+    text = meaning.normalise(told["text"])
+    meaning.read(text)
+    count = max(1, len(units(text, grammar.PHRASES)))
+    word, seed = (int(told[n]) if told[n].isdecimal() else -1 for n in ("word", "seed"))
+    check("word", told["word"], 0 <= word < count, f"a position below {count}")
+    check("seed", told["seed"], 0 <= seed < 2**32, "a whole number from 0 to 2³² − 1")
+    check("question", told["question"], told["question"] in QUESTIONS, f"one of {', '.join(QUESTIONS)}")
+    check("kind", told["kind"], told["kind"] in KINDS, f"one of {', '.join(KINDS)}")
+    try:
+        logsnr = float(told["logsnr"])
+    except ValueError:
+        logsnr = np.nan
+    check("logsnr", told["logsnr"], -16 <= logsnr <= 8, "a number from −16 to 8")
+    chosen = {"word": word, "question": told["question"], "kind": told["kind"], "seed": seed, "logsnr": logsnr}
+    return {"scene": scene, "text": text} | chosen

@@ -1,0 +1,110 @@
+"""The guided stops of the lab: what each shows, asks and answers."""
+
+from functools import cache
+
+import numpy as np
+
+from ..scenes import ExactScenes, grammar, information, meaning, render
+from ..scenes.grammar import Scene, Thing
+from .state import link
+
+CAT, BOAT, OWL = Thing("cat", "sitting", "red"), Thing("boat", "sailing", "blue"), Thing("owl", "flying", "purple")
+DAY, NIGHT, TOWER = Scene(0, 1, 0, CAT, BOAT), Scene(0, 1, 1, OWL, CAT), Scene(1, 1, 0, CAT, BOAT)
+PLAIN, ABOVE = "the red cat left of the blue boat", "the red cat above the blue boat"
+COLOURLESS, SIDELESS = "the cat left of the blue boat", "the red cat the blue boat"
+ONCE = "the purple owl left of the red cat by night under the"
+WRONG = PLAIN.replace("red", "green")
+
+# {name} in an answer is a number, see _numbers.
+TOLD = (
+    {
+        "title": "A colour’s ln 4",
+        "sentence": "The caption says all but the state of things; the chosen word is “red”, after all the others.",
+        "question": "Four colours were possible and equally likely: how many nats must the word tell, and on which"
+        " pixels?",
+        "answer": "ln 4 = {colour} nats, on the cat alone, and only where its colour shows: eyes and ground are the"
+        " same in all four.",
+        "state": {"scene": DAY, "text": PLAIN, "word": "red", "question": "CMI", "logsnr": -6.0},
+    },
+    {
+        "title": "The redundant word",
+        "sentence": "This caption says the night twice: “by night under the moon”.",
+        "question": "What does “moon” tell alone, and what after the rest? Switch the question between the two.",
+        "answer": "Alone {moon} = ln 2 nats, all over the sky; after “by night” {moon_after_night}. What two words both"
+        " tell counts once in the caption.",
+        "state": {"scene": NIGHT, "text": f"{ONCE} moon", "word": "moon", "question": "MI", "logsnr": -6.0},
+    },
+    {
+        "title": "The ghosts of a relation",
+        "sentence": "“Above” moves no colour and names no thing, but it decides where things are.",
+        "question": "Why does its map show a cat and a boat also where there are none?",
+        "answer": "Without the word the denoiser believes a little in every place where cat and boat could stand. The"
+        " word takes those ghosts away: {above} = ln 4 nats, for four relations.",
+        "state": {"scene": TOWER, "text": ABOVE, "word": "above", "question": "CMI", "logsnr": -6.0},
+    },
+    {
+        "title": "A caption that does not fit",
+        "sentence": "The cat is red; the caption says “green”.",
+        "question": "What will iˢ and i° say of “green”? One of them cannot be trusted as a score of fit.",
+        "answer": "By counting, the word is infinitely wrong; of pictures blurred by the world’s 0.1 it tells {misfit}"
+        " nats, and iˢ converges there, slowly: few draws carry it. i° is a mean of squares: it is large and positive."
+        " It measures how far the word moves the denoiser, not whether it should.",
+        "state": {"scene": DAY, "text": WRONG, "word": "green", "question": "CMI", "kind": "standard", "logsnr": 4.0},
+    },
+    {
+        "title": "Synergy",
+        "sentence": "“Left of” alone says that two things stand side by side, not one above the other.",
+        "question": "After all the other words it tells more than alone. What, and how much?",
+        "answer": "Alone {side} = ln 2, after the rest {side_after_rest} = ln 4: which of the two stands on the left is"
+        " told by the relation and the nouns together, by neither without the other.",
+        "state": {"scene": DAY, "text": PLAIN, "word": "left of", "question": "CMI", "logsnr": -6.0},
+    },
+    {
+        "title": "What an order-blind encoder cannot see",
+        "sentence": "A bag of words knows which words are there, not in which order. The question compares the caption"
+        " with its own words in every order that the grammar allows.",
+        "question": "How much does the order tell here? And would “right” for “left” change anything for such an"
+        " encoder?",
+        "answer": "{order} = ln 4 nats: whose colour is whose, who stands left. To the bag “left” and “right” are the"
+        " same: each of its orders with the one has a twin with the other, of the same scene.",
+        "state": {"scene": DAY, "text": PLAIN, "word": "left of", "question": "order", "logsnr": -6.0},
+    },
+)
+
+
+@cache
+def stops():
+    """The guided stops: [{title, sentence, question, answer, state}], every number computed here, exactly."""
+    numbers = {name: text.replace("-", "−") for name, text in _numbers().items()}
+    return [t | {"answer": t["answer"].format(**numbers), "state": link(**t["state"])} for t in TOLD]
+
+
+def _numbers():
+    """What the answers say in nats, {name: text}."""
+    exact = ExactScenes()
+    x = exact.encode(render(DAY)).double()
+    nats = {
+        "colour": information(DAY, PLAIN, COLOURLESS),
+        "moon": information(NIGHT, "moon"),
+        "moon_after_night": information(NIGHT, f"{ONCE} moon", ONCE),
+        "above": information(TOWER, ABOVE, SIDELESS),
+        "side": information(DAY, "left of"),
+        "side_after_rest": information(DAY, PLAIN, SIDELESS),
+        "order": nats_of_order(DAY, PLAIN),
+    }
+    misfit = (exact.log_prob(x, WRONG) - exact.log_prob(x, COLOURLESS)).item()
+    return {name: f"{value:.3f}" for name, value in nats.items()} | {"misfit": f"{misfit:,.0f}"}
+
+
+def nats_of_order(scene, text):
+    """What a caption of two colours and two nouns tells beyond its words in any order, exact nats."""
+    words, found = text.split(), set()
+    colours, nouns = ([w for w in words if grammar.CLASS[w] == kind] for kind in ("colour", "noun"))
+    for a in (colours, colours[::-1]):
+        for b in (nouns, nouns[::-1]):
+            swap = dict(zip(colours + nouns, a + b, strict=True))
+            found.add(" ".join(swap.get(w, w) for w in words))
+    joint = [meaning.log_likelihoods(t) for t in found]
+    at = np.logaddexp.reduce([log_likelihood[grammar.position(scene)].item() for log_likelihood, _ in joint])
+    bag = at - np.logaddexp.reduce([evidence for _, evidence in joint])
+    return information(scene, text) - bag
