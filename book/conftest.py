@@ -39,7 +39,10 @@ class Notebook(IPyNbFile):
     def collect(self):
         self.kernel = Replay(executed(self.path)[0])
         self.compare_outputs = False
-        return super().collect()
+        for item in super().collect():
+            if item.options["check"]:
+                item.cell.execution_count = 1  # nbval would not compare a cell without it: one whose text is not stored
+            yield item
 
     def setup(self):
         self.setup_sanitize_files()
