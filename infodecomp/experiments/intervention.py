@@ -154,10 +154,10 @@ def summary(records: list[dict], repeats: int = 2000, seed: int = 0) -> dict[str
 
     drawn, table = [all_of(pick) for pick in picks], {}
     for level in ("image", "pixel"):
-        columns = {name: np.array([d[level][name] for d in drawn]) for name in names}
+        columns = {name: np.array([found[level][name] for found in drawn]) for name in names}
         if len(names) == 2:
             columns["cmi − attention"] = columns["cmi"] - columns["attention"]
-        table[level] = {n: (c[0], *np.nanpercentile(c[1:], [2.5, 97.5])) for n, c in columns.items()}
+        table[level] = {name: (r[0], *np.nanpercentile(r[1:], [2.5, 97.5])) for name, r in columns.items()}
     return table
 
 

@@ -136,7 +136,7 @@ def summary(records: list[dict]) -> dict[str, dict]:
     kept = [r for r in records if "iou" in r]
     choosing, rest = ([r for r in kept if held_out(r["id"]) == side] for side in (True, False))
     table: dict[str, dict] = {}
-    for name in (m for m in METHODS if kept and m in kept[0]["iou"]):
+    for name in (method for method in METHODS if kept and method in kept[0]["iou"]):
         train, test = (np.array([r["iou"][name] for r in half]) for half in (choosing, rest))
         if not len(train) or not len(test):
             continue

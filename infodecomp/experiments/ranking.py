@@ -47,8 +47,9 @@ Others: TypeAlias = dict[str, list[str | None]]  # {kind: another caption of eac
 
 def items(count: int, seed: int = SEED) -> tuple[list[Scene], list[str], Others]:
     """count scenes with two colours, their true captions, and other captions by kind."""
-    drawn = [(s, c) for s, _, c in zip(*sample(2 * count + 20, seed), strict=True) if s.first.colour != s.second.colour]
-    pairs: list[tuple[Scene, str]] = drawn[:count]
+    every = zip(*sample(2 * count + 20, seed), strict=True)
+    drawn = [(scene, caption) for scene, _, caption in every if scene.first.colour != scene.second.colour]
+    pairs = drawn[:count]
     found: Others = {kind: [] for kind in KINDS}
     for i, (scene, caption) in enumerate(pairs):
         generator, words, alien = random.Random(seed * 100_000 + i), caption.split(), drawn[i + 1][1].split()
@@ -59,7 +60,7 @@ def items(count: int, seed: int = SEED) -> tuple[list[Scene], list[str], Others]
         texts = [*swaps(caption), states(caption), replaced, " ".join(alien), turned(caption), *map(" ".join, mixes)]
         for kind, text in zip(KINDS, texts, strict=True):
             found[kind].append(None if text == caption else text)
-    return [s for s, _ in pairs], [c for _, c in pairs], found
+    return [scene for scene, _ in pairs], [caption for _, caption in pairs], found
 
 
 def nature(scene: Scene, text: str) -> str:
@@ -161,13 +162,14 @@ def main() -> None:
     record = json.loads(args.out.read_text()) if args.out.exists() else {"denoisers": {}}
     scenes, true, others = items(COUNT)
     record["settings"] = {"seed": SEED, "samples": SAMPLES, "count": COUNT, "few": FEW, "bands": list(BANDS)}
-    record["versions"] = {"python": platform.python_version()} | {n: version(n) for n in ("torch", "diffusers")}
+    packages = {name: version(name) for name in ("torch", "diffusers")}
+    record["versions"] = {"python": platform.python_version()} | packages
     record["relation"] = [next(word for word in caption.split() if word in OPPOSITE) for caption in true]
     record["kinds"] = {
         kind: Counter(nature(scene, text) for scene, text in zip(scenes, texts, strict=True) if text)
         for kind, texts in others.items()
     }
-    jobs = {"exact": "scenes", "scenes-net": "scenes-net"} | dict(n.split("=", 1) for n in args.network)
+    jobs = {"exact": "scenes", "scenes-net": "scenes-net"} | dict(pair.split("=", 1) for pair in args.network)
     for name in [name for name in jobs if name not in record["denoisers"]]:
         record["denoisers"] |= measured(name, load(jobs[name]), scenes, true, others)
         args.out.write_text(json.dumps(record, indent=1) + "\n")
@@ -176,10 +178,11 @@ def main() -> None:
 def measured(name: str, model: Any, scenes: list[Scene], true: list[str], others: Others) -> dict[str, dict]:
     """The parts of the record that come from one denoiser, by name."""
     count = COUNT if name in ("exact", "scenes-net") else FEW
-    x, asked = model.encode([render(scene) for scene in scenes[:count]]), {k: v[:count] for k, v in others.items()}
-    if name == "exact":  # it is asked about sentences only, of kinds that have 25
-        sentences = {k: [t if t and possible(t) else None for t in v] for k, v in others.items()}
-        asked = {k: v for k, v in sentences.items() if sum(map(bool, v)) >= 25}
+    x = model.encode([render(scene) for scene in scenes[:count]])
+    asked = {kind: texts[:count] for kind, texts in others.items()}
+    if name == "exact":  # of the texts it takes only those of the grammar, and of the kinds those with 25
+        sentences = {kind: [t if t and possible(t) else None for t in texts] for kind, texts in others.items()}
+        asked = {kind: texts for kind, texts in sentences.items() if sum(map(bool, texts)) >= 25}
     part = table(model, x, true[:count], asked) | {"apart": apart(model, x, true, others)}
     if name == "exact":
         return {name: part}
@@ -190,7 +193,7 @@ def measured(name: str, model: Any, scenes: list[Scene], true: list[str], others
     for other, score in {"clip": scenes_clip(model), "text": scenes_text}.items():
         each = [score(render(scene), list(texts)) for scene, *texts in zip(scenes, *captions, strict=True)]
         part["scores"][other] = verdicts(torch.stack(each), others)
-    x, few = x[:FEW], {k: v[:FEW] for k, v in others.items()}
+    x, few = x[:FEW], {kind: texts[:FEW] for kind, texts in others.items()}
     looked = [attention(model, x, texts) for texts in filled(true[:FEW], few)]
     part["scores"]["attention"] = verdicts(torch.stack(looked, 1), few)
     return {name: part, "another picture": table(model, x.roll(1, 0), true[:FEW], few)}

@@ -144,9 +144,9 @@ def summary(records: list[dict], least: int = 25) -> dict[str, dict[str, Accurac
     table: dict[str, dict[str, Accuracy]] = {}
     for name in names:
         rows = [(r["group"], credit([r["scores"][name]]).item()) for r in kept if name in r["scores"]]
-        table[name] = {"all": accuracy([c for _, c in rows])}
-        for group in sorted(g for g, n in groups.items() if n >= least):
-            table[name][group] = accuracy([c for g, c in rows if g == group])
+        table[name] = {"all": accuracy([share for _, share in rows])}
+        for group in sorted(group for group, count in groups.items() if count >= least):
+            table[name][group] = accuracy([share for own, share in rows if own == group])
     return table
 
 
@@ -166,12 +166,11 @@ def report(tasks: dict[str, list[dict]], least: int = 25) -> str:
             versus = "" if name == reference else f"{100 * mean:+.1f} ± {100 * error:.1f} ({p:.2g})"
             paper = PAPER.get(task, {}).get(name, "")
             lines.append(f"| {SCORES.get(name, name)} | {found['all']} | {versus} | {paper} |")
-        groups = [g for g in table[reference] if g != "all"]
+        groups = [group for group in table[reference] if group != "all"]
         if groups:
             lines += ["", "| group | n | " + " | ".join(table) + " |", "|---|---|" + "---|" * len(table)]
-            lines += [
-                f"| {g} | {table[reference][g].count} | " + " | ".join(str(table[n][g]) for n in table) + " |"
-                for g in groups
-            ]
+        for group in groups:
+            cells = [group, table[reference][group].count, *(found[group] for found in table.values())]
+            lines.append("| " + " | ".join(map(str, cells)) + " |")
         lines.append("")
     return "\n".join(lines)

@@ -56,7 +56,7 @@ def settle(out: str | Path, settings: dict) -> None:
         new = json.loads(json.dumps(settings))
         differing = [key for key in old["settings"] | new if old["settings"].get(key) != new.get(key)]
         if differing:
-            changes = "; ".join(f"{k} was {old['settings'].get(k)!r}, is {new.get(k)!r}" for k in differing)
+            changes = "; ".join(f"{key} was {old['settings'].get(key)!r}, is {new.get(key)!r}" for key in differing)
             raise ValueError(f"out must be a new folder or one of a run with the same settings: {changes}")
         return
     file.parent.mkdir(parents=True, exist_ok=True)

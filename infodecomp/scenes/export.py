@@ -52,7 +52,8 @@ def _pairs(count, seed):
     while len(found) < count:  # three of four scenes have two colours
         draws = 2 * draws or 2 * count
         drawn, _, whole = sample(draws, seed)
-        found = [(s, c) for s, c in zip(drawn, whole, strict=True) if s.first.colour != s.second.colour]
+        both = zip(drawn, whole, strict=True)
+        found = [(scene, caption) for scene, caption in both if scene.first.colour != scene.second.colour]
     return found[:count]
 
 

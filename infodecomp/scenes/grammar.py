@@ -195,7 +195,7 @@ def _say(scene, slot, order, adverb):
     if k in (0, 1):
         return getattr(scene[3 + (k ^ order)], name)
     if name in ("side", "vertical"):
-        return next(r for r, meaning in RELATIONS.items() if meaning == (scene.axis, order)).split()[0]
+        return next(text for text, place in RELATIONS.items() if place == (scene.axis, order)).split()[0]
     return {"adverb": adverb, "time": TIMES[scene.night], "light": LIGHTS[scene.night]}.get(name, name)
 
 
@@ -219,7 +219,7 @@ def sample(count: int, seed: int = 0) -> tuple[list[Scene], list[str], list[str]
     found, texts, whole = [], [], []
     for i, (u_structure, u_fragment, u_order, u_adverb) in zip(chosen, drawn, strict=True):
         scene = scenes()[i]
-        forms = [(p, slots) for p, axis, slots in structures() if axis == scene.axis]
+        forms = [(probability, slots) for probability, axis, slots in structures() if axis == scene.axis]
         slots, order = _pick(forms, u_structure), int(u_order < 0.5)
         adverb = ADVERBS[scene.far ^ (u_adverb >= APT)]
         say = {slot: _say(scene, slot, order, adverb) for slot in slots}

@@ -199,7 +199,7 @@ def alternatives(caption: str, word: str | int) -> Alternatives:
     """
     caption = normalise(caption)
     read(caption)
-    places = [u for u in units(caption, PHRASES) if word in (u[0], u[2]) and not isinstance(word, bool)]
+    places = [unit for unit in units(caption, PHRASES) if word in (unit[0], unit[2]) and not isinstance(word, bool)]
     if len(places) != 1:
         raise ValueError(f"word must stand once in {caption!r}, or be a position, got {word!r}")
     ((start, stop, text),) = places

@@ -1,6 +1,7 @@
 """The space of the pictures, and the exact denoiser of the world: a text-to-image diffusion model without weights."""
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,9 +58,9 @@ class ScenesModel(Model):
 
     device: torch.device
     shape = 12, SIZE // 2, SIZE // 2
-    phrases = PHRASES
+    phrases: Sequence[str] = PHRASES
     flow_range = (-14.0, 4.0)  # log-SNRs between which `generate` and `invert` run
-    _as_read = staticmethod(normalise)
+    _as_read: Callable[[str], str] = staticmethod(normalise)
 
     def encode(self, images: Image.Image | list[Image.Image]) -> torch.Tensor:
         """x (B, 12, 16, 16) float32 of one or several 32 × 32 PIL images. Raises ValueError for another size."""

@@ -21,7 +21,7 @@ from .edits import swaps
 from .excess import BANDS, best, excess_by_band
 from .grammar import CLASS, FUNCTION, PHRASES, Scene, sample, scenes
 from .meaning import alternatives, information, log_prob
-from .model import ExactScenes, ScenesModel, encode_all
+from .model import ExactScenes, encode_all
 from .net import NetworkScenes, hashes
 from .parts import load_clip, tokens
 from .sprites import render
@@ -72,7 +72,7 @@ def measure_words(model: Model, exact: Model, kind: str, count: int, samples: in
     each = [alternatives(row[1], row[3]) for row in rows]
     truth = [information(*row[:3]) for row in rows]
     own = compare(model, x, [captions, rest], samples=samples)
-    chosen = [a.conditions.index(caption) for a, caption in zip(each, captions, strict=True)]
+    chosen = [others.conditions.index(caption) for others, caption in zip(each, captions, strict=True)]
     found = posterior(model, x, Alternatives.stack(each), samples=samples)
     repaired = found.information[range(len(rows)), chosen]
     line: dict = {
@@ -81,7 +81,7 @@ def measure_words(model: Model, exact: Model, kind: str, count: int, samples: in
         "own": mean(own.information(0, 1, "standard").nats),
         "own_orthogonal": mean(own.information(0, 1).nats),
         "alternatives": mean(repaired),
-        "bound": round(sum(-math.log(a.prior[i]) for a, i in zip(each, chosen, strict=True)) / len(rows), 4),
+        "bound": round(sum(-math.log(o.prior[i]) for o, i in zip(each, chosen, strict=True)) / len(rows), 4),
         "own_each": [round(v, 4) for v in own.information(0, 1, "standard").nats.tolist()],
         "alternatives_each": [round(v, 4) for v in repaired.tolist()],
     }
@@ -110,7 +110,7 @@ def measure_excess(model: Model, exact: Model, count: int) -> dict[str, list[lis
     return found
 
 
-def measure_pictures(model: ScenesModel, count: int) -> dict:
+def measure_pictures(model: NetworkScenes, count: int) -> dict:
     """Share of generated pictures whose nearest scene fits the caption."""
     texts = sample(count, SEED + 1)[2]
     x = model.encode(model.generate(texts, seed=SEED)).double().flatten(1)
