@@ -24,7 +24,7 @@ FLOORS = [
     "exact, flow",
     "estimates: sampling, measure, estimate, alternatives, information, lights",
     "models: network, base, diffusers, examine",
-    "words, vocabulary, attention, plot",
+    "words, vocabulary, attention, numbers, plot",
     "scenes",
     "loading",
     "datasets",
@@ -90,7 +90,7 @@ def test_imports_are_read():
     assert ("measure", "Quantity") not in imports("estimates.lights")
     assert ("channel", "add_noise") in imports("estimates.measure")
     assert ("estimates.sampling", "Sampling") in imports("estimates.measure")
-    assert ("widget", None) in imports("") and ("denoiser", None) in imports("models.base")
+    assert ("widget", None) in imports("") and ("scenes", None) in imports("")
     assert below("words", "estimates.estimate") and below("estimates.measure", "estimates.sampling")
     assert not below("estimates.sampling", "estimates.measure") and not below("channel", "words")
     assert not below("words", "attention") and below("scenes.model", "scenes.grammar")
