@@ -34,7 +34,7 @@ def one_hot(components=4):
 def test_posterior_of_a_mixture(seed):
     """P(k | x) against Bayes' rule on the true densities; the information obeys its bound and the rule, exactly."""
     denoiser, weights, x, _ = mixture(seed=seed)
-    found = idc.posterior(denoiser, x, idc.Alternatives(one_hot(), weights), samples=1000)
+    found = idc.posterior(denoiser, x, idc.Alternatives(one_hot(), weights), samples=2000)
     truth = torch.stack([denoiser.log_prob(x, c) for c in one_hot()], 1) + weights.log()
     truth = truth.log_softmax(1)
     likely = (truth > -6) & (found.stderr > 1e-9) & (truth < math.log(0.99))
