@@ -16,8 +16,14 @@ class Replay:
 
     def execute_cell_input(self, source, allow_stdin=None):
         cell = next(cell for cell in self.cells if cell.source == source)
-        answers = [{"msg_type": output.output_type, "content": output} for output in cell.outputs]
-        self.messages = [*answers, {"msg_type": "status", "content": {"execution_state": "idle"}}]
+        answers = [
+            {"msg_type": output.output_type, "content": output}
+            for output in cell.outputs
+        ]
+        self.messages = [
+            *answers,
+            {"msg_type": "status", "content": {"execution_state": "idle"}},
+        ]
         return "a cell"
 
     def get_message(self, stream, timeout=None):

@@ -6,14 +6,28 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
-PATTERNS = ("*", ".ci/*", ".github/**/*", "book/**/*", "infodecomp/**/*.py", "tests/**/*.py")
+PATTERNS = (
+    "*",
+    ".ci/*",
+    ".github/**/*",
+    "book/**/*",
+    "infodecomp/**/*.py",
+    "tests/**/*.py",
+)
 TEXT = {".bib", ".cff", ".css", ".ipynb", ".md", ".py", ".toml", ".txt", ".yml", ""}
 
 
 def files():
     """The text files of the repository, without what tools have generated."""
-    found = {path for pattern in PATTERNS for path in ROOT.glob(pattern) if path.is_file() and path.suffix in TEXT}
-    return sorted(p for p in found if not {"__pycache__", ".ipynb_checkpoints"} & set(p.parts))
+    found = {
+        path
+        for pattern in PATTERNS
+        for path in ROOT.glob(pattern)
+        if path.is_file() and path.suffix in TEXT
+    }
+    return sorted(
+        p for p in found if not {"__pycache__", ".ipynb_checkpoints"} & set(p.parts)
+    )
 
 
 def address():
@@ -26,7 +40,9 @@ def repository(new):
     """Write the address `new` wherever the present one stands."""
     new = new.removeprefix("https://").removesuffix(".git").rstrip("/")
     if not re.fullmatch(r"github\.com/[\w.-]+/[\w.-]+", new):
-        sys.exit(f"REPO is {new!r}; expected github.com/<you>/<name> (Colab opens notebooks from GitHub only)")
+        sys.exit(
+            f"REPO is {new!r}; expected github.com/<you>/<name> (Colab opens notebooks from GitHub only)"
+        )
     old = address()
     for path in files():
         text = path.read_text(encoding="utf-8")
@@ -42,9 +58,13 @@ def executed(path):
 
     cache = get_cache(ROOT / "_build" / ".jupyter_cache")
     try:
-        key, notebook = cache.merge_match_into_notebook(nbformat.read(path, as_version=4))
+        key, notebook = cache.merge_match_into_notebook(
+            nbformat.read(path, as_version=4)
+        )
     except KeyError:
-        raise LookupError(f"the last build did not execute {path.name} as it is now: make book") from None
+        raise LookupError(
+            f"the last build did not execute {path.name} as it is now: make book"
+        ) from None
     return notebook, cache.get_cache_record(key).data["execution_seconds"]
 
 
@@ -63,11 +83,23 @@ def outputs():
         for cell in notebook.cells:
             cell.metadata.pop("execution", None)
             if cell.cell_type == "code":
-                kept = cell.outputs if "nbval-check-output" in cell.metadata.get("tags", []) else []
+                kept = (
+                    cell.outputs
+                    if "nbval-check-output" in cell.metadata.get("tags", [])
+                    else []
+                )
                 cell.outputs = merged([o for o in (text_only(o) for o in kept) if o])
-                if not cell.outputs:  # nbval wants the counter of a cell whose outputs it compares
+                if (
+                    not cell.outputs
+                ):  # nbval wants the counter of a cell whose outputs it compares
                     cell.execution_count = None
-        notebook.metadata = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+        notebook.metadata = {
+            "kernelspec": {
+                "display_name": "Python 3",
+                "language": "python",
+                "name": "python3",
+            }
+        }
         nbformat.write(notebook, path)
         print(path.relative_to(ROOT))
 
@@ -78,7 +110,10 @@ def picture():
 
     notebook, _ = executed(NOTEBOOKS[0])
     data = next(
-        o.data["image/png"] for c in notebook.cells for o in c.get("outputs", []) if "image/png" in o.get("data", {})
+        o.data["image/png"]
+        for c in notebook.cells
+        for o in c.get("outputs", [])
+        if "image/png" in o.get("data", {})
     )
     target = ROOT / "book" / "_static" / "preface.png"
     target.parent.mkdir(exist_ok=True)
@@ -89,7 +124,11 @@ def merged(outputs):
     """Prints that arrived in several pieces as one, so that the file does not depend on their timing."""
     whole = []
     for output in outputs:
-        if whole and output.output_type == whole[-1].output_type == "stream" and output.name == whole[-1].name:
+        if (
+            whole
+            and output.output_type == whole[-1].output_type == "stream"
+            and output.name == whole[-1].name
+        ):
             whole[-1].text += output.text
         else:
             whole.append(output)
@@ -108,4 +147,9 @@ def text_only(output):
 
 
 if __name__ == "__main__":
-    {"seconds": seconds, "outputs": outputs, "picture": picture, "repository": repository}[sys.argv[1]](*sys.argv[2:])
+    {
+        "seconds": seconds,
+        "outputs": outputs,
+        "picture": picture,
+        "repository": repository,
+    }[sys.argv[1]](*sys.argv[2:])

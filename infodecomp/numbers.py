@@ -1,13 +1,14 @@
 """Numbers for readers: a mean with its standard error, and both as text."""
 
 import math
+from typing import Any
 
 import torch
 
 from .estimates.estimate import Estimate
 
 
-def mean_and_error(values) -> tuple[float, float]:
+def mean_and_error(values: Any) -> tuple[float, float]:
     """Mean and standard error of independent values, one per picture (N,), N > 1; of an Estimate its .mean().
 
     Raises ValueError for values of another shape.
@@ -20,7 +21,7 @@ def mean_and_error(values) -> tuple[float, float]:
     return values.mean().item(), values.std().item() / math.sqrt(len(values))
 
 
-def pm(values, error=None, spec: str = ".2f", error_spec: str | None = None) -> str:
+def pm(values: Any, error: float | None = None, spec: str = ".2f", error_spec: str | None = None) -> str:
     """Mean ± standard error as text: "1.39 ± 0.02"; of what mean_and_error takes, or of a mean and its error.
 
     spec: how the mean is written ("6.1f", "+.3f"); error_spec: how the error is, None: with as many digits.

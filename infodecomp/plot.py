@@ -1,13 +1,18 @@
 """Static figures in one hand: colour-blind-safe colours (Okabe & Ito), axes in nats and log-SNR."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import matplotlib.pyplot as plt
 import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 POSITIVE, SIGNED = "viridis", "PuOr_r"  # colour maps for quantities ≥ 0 and for signed ones
 
 
-def setup():
+def setup() -> None:
     """Set matplotlib's defaults for the book: size, fonts and colours."""
     plt.rcParams.update(
         {
@@ -24,7 +29,7 @@ def setup():
     )
 
 
-def pictures(images, titles=None, *, width=7.0):
+def pictures(images: torch.Tensor, titles: Sequence[str] | None = None, *, width: float = 7.0) -> Figure:
     """A row of pictures (N, C, h, w), C = 1 or 3, from black at −1 to white at 1 (clipped). Returns the figure."""
     figure, axes = plt.subplots(1, len(images), figsize=(width, width / len(images) + 0.35), squeeze=False)
     for i, (axis, image) in enumerate(zip(axes[0], images, strict=True)):
@@ -36,7 +41,9 @@ def pictures(images, titles=None, *, width=7.0):
     return figure
 
 
-def profile(estimate, *, axis=None, bins=24, label=None, colour=None):
+def profile(
+    estimate: Any, *, axis: Axes | None = None, bins: int = 24, label: str | None = None, colour: str | None = None
+) -> Axes:
     """Where on the log-SNR axis the nats arise: the integrand, binned over draws, with a band of ± 2 standard errors.
 
     Images count as one sample each: the band is the spread of bin means over images, or over draws for one image.

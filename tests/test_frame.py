@@ -28,7 +28,7 @@ def complaints(notebook, numbered=True):
         yield "the first code cell does not begin by installing the package when it is missing"
     for source, cell in code[1:]:
         lines = [line for line in source.splitlines() if line.strip()]
-        if len(lines) > 15:
+        if len(lines) > 22:
             yield f"{len(lines)} lines in the cell that begins {lines[0]!r}"
         checked = "nbval-check-output" in cell["metadata"].get("tags", [])
         if cell["outputs"] and (not checked or "image/" in json.dumps(cell["outputs"])):

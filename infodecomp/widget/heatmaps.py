@@ -4,6 +4,7 @@ import string
 import warnings
 from collections.abc import Mapping
 from itertools import count
+from typing import Any
 
 import anywidget
 import numpy as np
@@ -51,7 +52,16 @@ class HeatMaps(anywidget.AnyWidget):
     smooth = traitlets.Bool(False).tag(sync=True)
     hide = traitlets.Bool(False).tag(sync=True)
 
-    def __init__(self, image, maps, caption=None, *, exact=None, attention=None, **state):
+    def __init__(
+        self,
+        image: Any,
+        maps: Any,
+        caption: str | None = None,
+        *,
+        exact: Any = None,
+        attention: Any = None,
+        **state: Any,
+    ) -> None:
         picture = _picture(image)
         if isinstance(maps, WordMaps):
             caption = maps.caption if caption is None else caption
@@ -100,14 +110,14 @@ class HeatMaps(anywidget.AnyWidget):
             _fail("opacity", "between 0 and 1", proposal["value"])
         return proposal["value"]
 
-    def scale(self, kind=None, word=None):
+    def scale(self, kind: str | None = None, word: str | None = None) -> tuple[float, float]:
         """(low, high) of the colours, in nats: of one word, or of all if None; symmetric for signed maps."""
         layers = self._maps[kind or self.kind]
         shown = [layer["map"] for name, layer in layers.items() if word in (None, name)]
         high = max((float(np.abs(m).max()) for m in shown), default=0.0) or 1.0
         return (-high if self._signed(kind or self.kind) else 0.0), high
 
-    def figure(self, kinds=None, *, width=7.0):
+    def figure(self, kinds: list[str] | None = None, *, width: float = 7.0) -> Figure:
         """The static twin: the picture, and a row of the words' maps for each kind, with nats and colour bar."""
         kinds, wide = kinds or self.kinds, min(len(self.words), 6)
         rows = -(-len(self.words) // wide)
@@ -142,7 +152,7 @@ class HeatMaps(anywidget.AnyWidget):
         h, w = self._state["size"]
         return f"HeatMaps({self.caption!r}; {'; '.join(each)}; {h} × {w} cells)"
 
-    def html(self):
+    def html(self) -> str:
         """The widget as a piece of a page: same module, no kernel, no network; a static figure without scripts."""
         chosen = {name: getattr(self, name) for name in ("word", "kind", "opacity", "shared", "smooth", "hide")}
         with warnings.catch_warnings():

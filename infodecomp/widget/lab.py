@@ -2,6 +2,7 @@
 
 import base64
 from functools import cache, lru_cache
+from typing import Any
 
 import anywidget
 import numpy as np
@@ -39,7 +40,9 @@ class SceneLab(anywidget.AnyWidget):
     _guide = traitlets.Dict().tag(sync=True)
     state = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, scene=None, text=None, *, state=None, **chosen):
+    def __init__(
+        self, scene: Scene | None = None, text: str | None = None, *, state: str | None = None, **chosen: Any
+    ) -> None:
         if state is not None and (scene, text, chosen) != (None, None, {}):
             raise ValueError("state must stand alone, it holds scene, text and all the rest")
         scene = scene or Scene(0, 1, 0, Thing("cat", "sitting", "red"), Thing("boat", "sailing", "blue"))
@@ -53,16 +56,16 @@ class SceneLab(anywidget.AnyWidget):
         return link(**read(proposal["value"]))
 
     @property
-    def scene(self):
+    def scene(self) -> Scene:
         """The Scene that is shown."""
         return read(self.state)["scene"]
 
     @property
-    def text(self):
+    def text(self) -> str:
         """The text that is asked about."""
         return read(self.state)["text"]
 
-    def html(self):
+    def html(self) -> str:
         """The lab as a piece of a page; without scripts, heat maps of the caption's words from the same denoiser."""
         text = self.text
         if not text or not all(meaning.possible(without(text, *unit[:2])) for unit in units(text, grammar.PHRASES)):
@@ -93,7 +96,7 @@ def _pack(array):
 
 
 @cache
-def world():
+def world() -> dict:
     """What the lab's engine knows of the world, a dict for JSON: grammar, priors, sprites, proposal, flow."""
     exact, letters = ExactScenes(), {}
 

@@ -7,9 +7,11 @@ import io
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
 from PIL import Image
 
 HERE = Path(__file__).parent
@@ -22,12 +24,12 @@ const widget = "{name}";
 {shim}</script></div>"""
 
 
-def style(*names):
+def style(*names: str) -> str:
     """Text of style sheets of this folder, one after the other."""
     return "\n".join((HERE / name).read_text(encoding="utf-8") for name in names)
 
 
-def bundle(name):
+def bundle(name: str) -> str:
     """One module without imports, from a module of js/: each file that it needs once, before those that import it."""
     found = {}
 
@@ -43,20 +45,20 @@ def bundle(name):
     return "\n".join(found.values())
 
 
-def url(picture):
+def url(picture: Image.Image) -> str:
     """A PIL picture as a data URL."""
     with io.BytesIO() as file:
         picture.save(file, "PNG", optimize=True)
         return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
-def palette(name):
+def palette(name: str) -> str:
     """256 colours of matplotlib, three bytes each, as base64."""
     colours = matplotlib.colormaps[name](np.arange(256))[:, :3] * 255
     return base64.b64encode(colours.round().astype(np.uint8).tobytes()).decode()
 
 
-def piece(widget, name, state, figure, alt):
+def piece(widget: Any, name: str, state: dict, figure: Figure, alt: str) -> str:
     """HTML of a widget: state as JSON, figure (matplotlib) and alt text where no script runs."""
     state = json.dumps(state).replace("<", "\\u003c")  # "<!-- <script>" in a caption would swallow the page
     with io.BytesIO() as file:

@@ -13,7 +13,15 @@ QUESTIONS, KINDS = ("caption", "MI", "CMI", "against", "order"), ("orthogonal", 
 NAMES = ("layout", "sky", "first", "second", "text", "word", "question", "kind", "seed", "logsnr")
 
 
-def link(scene, text, word=0, question="caption", kind="orthogonal", seed=0, logsnr=-5.0):
+def link(
+    scene: Scene,
+    text: str,
+    word: int | str = 0,
+    question: str = "caption",
+    kind: str = "orthogonal",
+    seed: int = 0,
+    logsnr: float = -5.0,
+) -> str:
     """The state of a lab as one str; word may be the word itself, where it first stands."""
     said = [unit[2] for unit in units(text, grammar.PHRASES)]
     if isinstance(word, str) and word not in said:
@@ -26,7 +34,7 @@ def link(scene, text, word=0, question="caption", kind="orthogonal", seed=0, log
     return urlencode(dict(zip(NAMES, values, strict=True)))
 
 
-def read(state):
+def read(state: str) -> dict:
     """{scene, text, word, question, kind, seed, logsnr} of a state. Raises ValueError, naming what is wrong."""
     told = {name: values[-1] for name, values in parse_qs(state, keep_blank_values=True).items()}
     if set(told) != set(NAMES):

@@ -73,7 +73,7 @@ TOLD = (
 
 
 @cache
-def stops():
+def stops() -> list[dict]:
     """The guided stops: [{title, sentence, question, answer, state}], every number computed here, exactly."""
     numbers = {name: text.replace("-", "−") for name, text in _numbers().items()}
     return [t | {"answer": t["answer"].format(**numbers), "state": link(**t["state"])} for t in TOLD]
@@ -96,7 +96,7 @@ def _numbers():
     return {name: f"{value:.3f}" for name, value in nats.items()} | {"misfit": f"{misfit:,.0f}"}
 
 
-def nats_of_order(scene, text):
+def nats_of_order(scene: Scene, text: str) -> float:
     """What a caption of two colours and two nouns tells beyond its words in any order, exact nats."""
     words, found = text.split(), set()
     colours, nouns = ([w for w in words if grammar.CLASS[w] == kind] for kind in ("colour", "noun"))
