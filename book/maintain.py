@@ -26,7 +26,12 @@ def files():
         if path.is_file() and path.suffix in TEXT
     }
     return sorted(
-        p for p in found if not {"__pycache__", ".ipynb_checkpoints"} & set(p.parts)
+        path
+        for path in found
+        if not any(
+            re.match(r"__|\.(?!ci$|github$)", part)
+            for part in path.relative_to(ROOT).parts[:-1]
+        )
     )
 
 

@@ -18,7 +18,7 @@ def units(caption: str, phrases: Sequence[str] = ()) -> list[tuple[int, int, str
     words, found, i = caption.split(), [], 0
     while i < len(words):
         fitting = (len(p.split()) for p in phrases if core(" ".join(words[i:][: len(p.split())])) == p)
-        length = max(fitting, default=1)
+        length = max([1, *fitting])
         found.append((i, i + length, " ".join(words[i : i + length])))
         i += length
     return found

@@ -116,7 +116,7 @@ def test_a_good_notebook_passes():
     "index, change",
     [
         (0, {"source": "import torch"}),
-        (1, {"source": "\n".join(["x = 1"] * 16)}),
+        (1, {"source": "\n".join(["x = 1"] * 23)}),
         (1, {"outputs": [{"output_type": "stream", "text": "1"}]}),
         (2, {"outputs": [{"data": {"image/png": ""}}], "metadata": FIGURE | {"tags": ["nbval-check-output"]}}),
         (2, {"metadata": {}}),

@@ -63,14 +63,7 @@ class HeatMaps(anywidget.AnyWidget):
         **state: Any,
     ) -> None:
         picture = _picture(image)
-        if isinstance(maps, WordMaps):
-            caption = maps.caption if caption is None else caption
-        elif not isinstance(maps, Mapping) or not maps or not all(isinstance(m, Mapping) and m for m in maps.values()):
-            _fail("maps", "WordMaps or {kind: {word: map}}", f"{maps!r:.60}")
-        elif caption is None:
-            caption = " ".join(dict.fromkeys(word for layers in maps.values() for word in layers))
-        if not isinstance(caption, str) or not caption.split():
-            _fail("caption", "a str with at least one word", f"{caption!r:.60}")
+        caption = _caption_of(maps, caption)
         phrases = maps.words if isinstance(maps, WordMaps) else [w for layers in maps.values() for w in layers]
         tokens, starts = _tokens(caption, phrases)
         kinds = _by_kind(maps, starts)
@@ -88,12 +81,7 @@ class HeatMaps(anywidget.AnyWidget):
                 if word not in tokens:
                     _fail("words", f"of the caption {caption!r}", repr(word))
             kinds[kind] = {word: _layer(kind, word, value) for word, value in layers.items()}
-        shapes = {layer["map"].shape for layers in kinds.values() for layer in layers.values()}
-        (h, w), (height, width) = max(shapes), picture.size[::-1]
-        if len(shapes) > 1:
-            _fail("maps", "of one shape", f"{sorted(shapes)}")
-        if abs(height * w - width * h) > 0.02 * height * w:
-            _fail("maps", f"of the picture's aspect ({height} × {width})", f"{h} × {w}")
+        h, w = _one_shape(kinds, picture)
         self.caption, self.words, self.kinds, self.picture, self._maps = caption, words, list(kinds), picture, kinds
         super().__init__(**{"word": words[0], "kind": self.kinds[0]} | state, _state=self._pack(tokens, h, w))
 
@@ -130,7 +118,8 @@ class HeatMaps(anywidget.AnyWidget):
             block = axes[k * rows : (k + 1) * rows]
             block[0, 0].imshow(self.picture)
             block[0, 0].set_title(kind, fontsize=8, fontweight="bold", parse_math=False)
-            (low, high), drawn = self.scale(kind), None
+            drawn: Any = None
+            low, high = self.scale(kind)
             for axis, word in zip(block[:, 1:].flat, self.words, strict=False):
                 layer = self._maps[kind].get(word)
                 if layer:
@@ -193,6 +182,30 @@ class HeatMaps(anywidget.AnyWidget):
             "kinds": kinds,
             "colours": {"signed" if signed else "positive": palette(name) for signed, name in tables.items()},
         }
+
+
+def _caption_of(maps, caption):
+    """The caption that is shown: the given one, or that of the maps, or their words."""
+    if isinstance(maps, WordMaps):
+        caption = maps.caption if caption is None else caption
+    elif not isinstance(maps, Mapping) or not maps or not all(isinstance(m, Mapping) and m for m in maps.values()):
+        _fail("maps", "WordMaps or {kind: {word: map}}", f"{maps!r:.60}")
+    elif caption is None:
+        caption = " ".join(dict.fromkeys(word for layers in maps.values() for word in layers))
+    if not isinstance(caption, str) or not caption.split():
+        _fail("caption", "a str with at least one word", f"{caption!r:.60}")
+    return caption
+
+
+def _one_shape(kinds, picture):
+    """(h, w) of all maps, which must have the picture's aspect."""
+    shapes = {layer["map"].shape for layers in kinds.values() for layer in layers.values()}
+    (h, w), (height, width) = max(shapes), picture.size[::-1]
+    if len(shapes) > 1:
+        _fail("maps", "of one shape", f"{sorted(shapes)}")
+    if abs(height * w - width * h) > 0.02 * height * w:
+        _fail("maps", f"of the picture's aspect ({height} × {width})", f"{h} × {w}")
+    return h, w
 
 
 def _tokens(caption, phrases):

@@ -98,7 +98,7 @@ def _pack(array):
 @cache
 def world() -> dict:
     """What the lab's engine knows of the world, a dict for JSON: grammar, priors, sprites, proposal, flow."""
-    exact, letters = ExactScenes(), {}
+    exact, letters = ExactScenes(), dict[tuple, str]()
 
     def spell(slots):
         return "".join(letters.setdefault(slot, chr(97 + len(letters))) for slot in slots)

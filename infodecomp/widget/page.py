@@ -60,17 +60,17 @@ def palette(name: str) -> str:
 
 def piece(widget: Any, name: str, state: dict, figure: Figure, alt: str) -> str:
     """HTML of a widget: state as JSON, figure (matplotlib) and alt text where no script runs."""
-    state = json.dumps(state).replace("<", "\\u003c")  # "<!-- <script>" in a caption would swallow the page
+    text = json.dumps(state).replace("<", "\\u003c")  # "<!-- <script>" in a caption would swallow the page
     with io.BytesIO() as file:
         figure.savefig(file, dpi=72)
         drawn = Image.open(file).convert("RGB").quantize(64)
     return PIECE.format(
         name=name,
-        key=hashlib.sha256(state.encode()).hexdigest()[:12],
+        key=hashlib.sha256(text.encode()).hexdigest()[:12],
         alt=html.escape(alt),
         figure=url(drawn),
         css=widget._css,
-        state=state,
+        state=text,
         module=widget._esm,
         shim=bundle("shim.js"),
     )

@@ -1,5 +1,6 @@
 """The state of a lab as one text, which a link to it ends in."""
 
+from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 import numpy as np
@@ -34,6 +35,12 @@ def link(
     return urlencode(dict(zip(NAMES, values, strict=True)))
 
 
+def _thing(text: str) -> Any:
+    """The Thing of "sitting red cat"; None of anything else, which no scene has."""
+    words = text.split()
+    return Thing(words[2], words[0], words[1]) if len(words) == 3 else None
+
+
 def read(state: str) -> dict:
     """{scene, text, word, question, kind, seed, logsnr} of a state. Raises ValueError, naming what is wrong."""
     told = {name: values[-1] for name, values in parse_qs(state, keep_blank_values=True).items()}
@@ -47,9 +54,8 @@ def read(state: str) -> dict:
 
     layout = check("layout", told["layout"], told["layout"] in LAYOUTS, f"one of {', '.join(LAYOUTS)}")
     sky = check("sky", told["sky"], told["sky"] in grammar.TIMES, "day or night")
-    things = [told[name].split() for name in ("first", "second")]
-    things = [Thing(t[-1], *t[:-1]) if len(t) == 3 else None for t in things]
-    scene = Scene(*LAYOUTS[layout], grammar.TIMES.index(sky), *things)
+    first, second = (_thing(told[name]) for name in ("first", "second"))
+    scene = Scene(*LAYOUTS[layout], grammar.TIMES.index(sky), first, second)
     grammar.position(scene)
     text = meaning.normalise(told["text"])
     meaning.read(text)

@@ -1,6 +1,7 @@
 """The guided stops of the lab: what each shows, asks and answers."""
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ ONCE = "the purple owl left of the red cat by night under the"
 WRONG = PLAIN.replace("red", "green")
 
 # {name} in an answer is a number, see _numbers.
-TOLD = (
+TOLD: tuple[dict[str, Any], ...] = (
     {
         "title": "A colour’s ln 4",
         "sentence": "The caption says all but the state of things; the chosen word is “red”, after all the others.",
