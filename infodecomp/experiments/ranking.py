@@ -64,7 +64,7 @@ def items(count: int, seed: int = SEED) -> tuple[list[Scene], list[str], Others]
 
 
 def nature(scene: Scene, text: str) -> str:
-    """ "fits", "false", "implausible" (a sentence that is true of no scene) or "no sentence"."""
+    """The kind of a text: "fits", "false", "implausible" (a sentence that is true of no scene) or "no sentence"."""
     if possible(text):
         return "false" if log_prob(scene, text) == -float("inf") else "fits"
     return "implausible" if classes(text) in patterns() else "no sentence"
@@ -110,7 +110,8 @@ def verdicts(scores: torch.Tensor, others: Others) -> dict[str, str]:
         columns["order"] = [0, *(columns[order][1] for order in ORDERS)]
         exists["order"] = [all(four) for four in zip(*(exists[order] for order in ORDERS), strict=True)]
     shares = {kind: credit(scores[:, chosen]).tolist() for kind, chosen in columns.items()}
-    return {kind: "".join(map(_mark, exists[kind], shares[kind])) for kind in columns}
+    marks = {kind: zip(exists[kind], shares[kind], strict=True) for kind in columns}
+    return {kind: "".join(_mark(*pair) for pair in pairs) for kind, pairs in marks.items()}
 
 
 def _mark(exists, share):
