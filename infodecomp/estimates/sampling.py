@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from numbers import Integral, Real
 
 import torch
@@ -13,7 +14,7 @@ from ..integrate import Logistic, Proposal
 GROUP = {"plain": 1, "balanced": 5}  # neighbouring bins whose noises sum to zero
 
 
-@dataclass
+@dataclass(frozen=True)
 class Sampling:
     """The options of infodecomp.nll, checked: every entry point makes one object of them. ValueError for bad ones.
 
@@ -30,26 +31,27 @@ class Sampling:
     items: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
-        self.samples, self.seed = whole("samples", self.samples, 2, step=2), whole("seed", self.seed, 0)
+        put = partial(object.__setattr__, self)  # numbers as Python's own: small ones of numpy overflow
+        put("samples", whole("samples", self.samples, 2, step=2))
+        put("seed", whole("seed", self.seed, 0))
         if self.batch_size is not None:
-            self.batch_size = whole("batch_size", self.batch_size, 1)
+            put("batch_size", whole("batch_size", self.batch_size, 1))
         if not (self.proposal is None or isinstance(self.proposal, Proposal) or self.fitted):
             accepted = "an infodecomp.integrate.Proposal, 'fit' or None"
             raise ValueError(f"proposal must be {accepted}, got {self.proposal!r:.60}")
         if not (isinstance(self.noise, str) and self.noise in GROUP):
             raise ValueError(f"noise must be 'plain' or 'balanced', got {self.noise!r:.60}")
         if self.tolerance is not None:
-            if isinstance(self.tolerance, bool) or not (
-                isinstance(self.tolerance, Real) and 0 < self.tolerance < math.inf
-            ):
+            number = isinstance(self.tolerance, Real) and not isinstance(self.tolerance, bool)
+            if not (number and 0 < self.tolerance < math.inf):
                 raise ValueError(f"tolerance must be a positive number of nats, got {self.tolerance!r:.60}")
-            self.tolerance = float(self.tolerance)
+            put("tolerance", float(self.tolerance))
         if self.max_samples is not None:
-            self.max_samples = whole("max_samples", self.max_samples, 2, step=2)
+            put("max_samples", whole("max_samples", self.max_samples, 2, step=2))
             if self.tolerance is None:
                 raise ValueError(f"max_samples needs a tolerance, got {self.max_samples} without one")
         if self.items is not None:
-            self.items = [whole("items", item, 0) for item in self.items]
+            put("items", [whole("items", item, 0) for item in self.items])
 
     @property
     def fitted(self) -> bool:
