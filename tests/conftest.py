@@ -2,8 +2,10 @@
 
 import os
 
-import pytest
-from scipy.stats import binom
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # several threads wait for each other on a busy machine
+
+import pytest  # noqa: E402
+from scipy.stats import binom  # noqa: E402
 
 
 def accept_estimate(estimate, truth):
