@@ -4,8 +4,8 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # several threads wait for each other on a busy machine
 
-import pytest  # noqa: E402
-from scipy.stats import binom  # noqa: E402
+import pytest
+from scipy.stats import binom
 
 
 def accept_estimate(estimate, truth):
