@@ -58,6 +58,6 @@ def log_prob(scene, condition):
     if not isinstance(condition, torch.Tensor):
         return idc.scenes.log_prob(scene, condition or "")
     layout, sky, things = condition[0].split([4, 2, 128], 1)
-    rows = grammar.Readings(layout.reshape(-1, 2, 2), sky, things.reshape(-1, 2, 64))
+    rows = meaning.Readings(layout.reshape(-1, 2, 2), sky, things.reshape(-1, 2, 64))
     joint = rows.likelihood(*grammar.indices()) * grammar.log_prior().exp()
     return math.log(joint[grammar.position(scene)] / joint.sum())

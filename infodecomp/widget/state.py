@@ -43,32 +43,32 @@ def _thing(text: str) -> Any:
 
 def read(state: str) -> dict:
     """{scene, text, word, question, kind, seed, logsnr} of a state. Raises ValueError, naming what is wrong."""
-    told = {name: values[-1] for name, values in parse_qs(state, keep_blank_values=True).items()}
-    if set(told) != set(NAMES):
-        raise ValueError(f"state must have exactly {', '.join(NAMES)}, got {', '.join(told) or 'none of them'}")
+    parts = {name: values[-1] for name, values in parse_qs(state, keep_blank_values=True).items()}
+    if set(parts) != set(NAMES):
+        raise ValueError(f"state must have exactly {', '.join(NAMES)}, got {', '.join(parts) or 'none of them'}")
 
     def check(name, value, good, accepted):
         if not good:
             raise ValueError(f"{name} must be {accepted}, got {value!r:.80}")
         return value
 
-    layout = check("layout", told["layout"], told["layout"] in LAYOUTS, f"one of {', '.join(LAYOUTS)}")
-    sky = check("sky", told["sky"], told["sky"] in grammar.TIMES, "day or night")
-    first, second = (_thing(told[name]) for name in ("first", "second"))
+    layout = check("layout", parts["layout"], parts["layout"] in LAYOUTS, f"one of {', '.join(LAYOUTS)}")
+    sky = check("sky", parts["sky"], parts["sky"] in grammar.TIMES, "day or night")
+    first, second = (_thing(parts[name]) for name in ("first", "second"))
     scene = Scene(*LAYOUTS[layout], grammar.TIMES.index(sky), first, second)
     grammar.position(scene)
-    text = meaning.normalise(told["text"])
+    text = meaning.normalise(parts["text"])
     meaning.read(text)
     count = max(1, len(units(text, grammar.PHRASES)))
-    word, seed = (int(told[n]) if told[n].isdecimal() else -1 for n in ("word", "seed"))
-    check("word", told["word"], 0 <= word < count, f"a position below {count}")
-    check("seed", told["seed"], 0 <= seed < 2**32, "a whole number from 0 to 2³² − 1")
-    check("question", told["question"], told["question"] in QUESTIONS, f"one of {', '.join(QUESTIONS)}")
-    check("kind", told["kind"], told["kind"] in KINDS, f"one of {', '.join(KINDS)}")
+    word, seed = (int(parts[n]) if parts[n].isdecimal() else -1 for n in ("word", "seed"))
+    check("word", parts["word"], 0 <= word < count, f"a position below {count}")
+    check("seed", parts["seed"], 0 <= seed < 2**32, "a whole number from 0 to 2³² − 1")
+    check("question", parts["question"], parts["question"] in QUESTIONS, f"one of {', '.join(QUESTIONS)}")
+    check("kind", parts["kind"], parts["kind"] in KINDS, f"one of {', '.join(KINDS)}")
     try:
-        logsnr = float(told["logsnr"])
+        logsnr = float(parts["logsnr"])
     except ValueError:
         logsnr = np.nan
-    check("logsnr", told["logsnr"], -16 <= logsnr <= 8, "a number from −16 to 8")
-    chosen = {"word": word, "question": told["question"], "kind": told["kind"], "seed": seed, "logsnr": logsnr}
+    check("logsnr", parts["logsnr"], -16 <= logsnr <= 8, "a number from −16 to 8")
+    chosen = {"word": word, "question": parts["question"], "kind": parts["kind"], "seed": seed, "logsnr": logsnr}
     return {"scene": scene, "text": text} | chosen

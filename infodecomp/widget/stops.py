@@ -17,7 +17,7 @@ ONCE = "the purple owl left of the red cat by night under the"
 WRONG = PLAIN.replace("red", "green")
 
 # {name} in an answer is a number, see _numbers.
-TOLD: tuple[dict[str, Any], ...] = (
+STOPS: tuple[dict[str, Any], ...] = (
     {
         "title": "A colour’s ln 4",
         "sentence": "The caption says all but the state of things; the chosen word is “red”, after all the others.",
@@ -77,7 +77,7 @@ TOLD: tuple[dict[str, Any], ...] = (
 def stops() -> list[dict]:
     """The guided stops: [{title, sentence, question, answer, state}], every number computed here, exactly."""
     numbers = {name: text.replace("-", "−") for name, text in _numbers().items()}
-    return [t | {"answer": t["answer"].format(**numbers), "state": link(**t["state"])} for t in TOLD]
+    return [t | {"answer": t["answer"].format(**numbers), "state": link(**t["state"])} for t in STOPS]
 
 
 def _numbers():

@@ -18,32 +18,32 @@ function thingName({ things }, thing) {
 
 /** {scene, text, word, question, kind, seed, logsnr} of a text, or null if it is no state. */
 export function parseState(engine, world, text) {
-  const told = new URLSearchParams(text);
-  if (!KEYS.every((key) => told.has(key))) return null;
-  const whole = ["word", "seed"].every((key) => /^\d+$/.test(told.get(key)));
-  if (!whole || !/\d/.test(told.get("logsnr"))) return null;
+  const fields = new URLSearchParams(text);
+  if (!KEYS.every((key) => fields.has(key))) return null;
+  const whole = ["word", "seed"].every((key) => /^\d+$/.test(fields.get(key)));
+  if (!whole || !/\d/.test(fields.get("logsnr"))) return null;
   const state = {
-    scene: parseScene(world, told),
-    text: told.get("text"),
-    word: Number(told.get("word")),
-    question: told.get("question"),
-    kind: told.get("kind"),
-    seed: Number(told.get("seed")),
-    logsnr: Number(told.get("logsnr")),
+    scene: parseScene(world, fields),
+    text: fields.get("text"),
+    word: Number(fields.get("word")),
+    question: fields.get("question"),
+    kind: fields.get("kind"),
+    seed: Number(fields.get("seed")),
+    logsnr: Number(fields.get("logsnr")),
   };
   return isValid(engine, state) ? state : null;
 }
 
 /** A scene; what cannot be read is negative. */
-function parseScene(world, told) {
-  const layout = LAYOUT_NAMES.indexOf(told.get("layout"));
+function parseScene(world, fields) {
+  const layout = LAYOUT_NAMES.indexOf(fields.get("layout"));
   const numbered = (name) => world.things.findIndex((_, thing) => thingName(world, thing) === name);
   return {
     axis: Math.floor(layout / 2),
     far: layout % 2,
-    night: world.vocabulary.time.indexOf(told.get("sky")),
-    first: numbered(told.get("first")),
-    second: numbered(told.get("second")),
+    night: world.vocabulary.time.indexOf(fields.get("sky")),
+    first: numbered(fields.get("first")),
+    second: numbered(fields.get("second")),
   };
 }
 

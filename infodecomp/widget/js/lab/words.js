@@ -12,8 +12,8 @@ export function wordLabels(lab) {
   const legend = make("legend", { textContent: `Words, in nats (${kind} alone, and after the rest; | exact)` });
   const labels = engine.units(state.text).map(([, , text], i) => {
     const totals = WAYS.map(() => make("span", { className: "total" }));
-    const told = make("span", {}, make("bdi", { textContent: text }), ...totals);
-    const label = radio(lab, "word", i, told, () => lab.change({ word: i }));
+    const content = make("span", {}, make("bdi", { textContent: text }), ...totals);
+    const label = radio(lab, "word", i, content, () => lab.change({ word: i }));
     label.classList.add("word");
     label.querySelector("input").checked = i === state.word;
     return label;
