@@ -88,6 +88,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.slow  # thirteen runs of node
 @pytest.mark.parametrize("what", BROKEN)
 def test_a_broken_engine_is_found(values, tmp_path, what):
     find, change, file, tests = BROKEN[what]
