@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeAlias
+from weakref import proxy
 
 import torch
 from torch.nn.functional import interpolate
@@ -188,6 +189,7 @@ def attention_maps(
     denoiser = _Recorded(model, len(x))
     condition = model.condition(caption), torch.arange(len(x))
     with record(model.unet, keep=denoiser.keep) as recorder:
-        denoiser.recorder = recorder
-        nll(denoiser, x, condition, noise=noise, samples=samples, seed=seed, proposal=proposal, batch_size=batch_size)
+        denoiser.recorder = proxy(recorder)  # which holds denoiser.keep
+        options: dict[str, Any] = {"noise": noise, "seed": seed, "proposal": proposal, "batch_size": batch_size}
+        samples = nll(denoiser, x, condition, samples=samples, **options).samples
     return daam(recorder, x.shape[2:]) / (samples * sum(layer.heads for layer in recorder.layers.values()))

@@ -185,11 +185,11 @@ def test_schedules():
 
 def test_training_runs_resumes_and_ends_in_a_folder_that_loads(tmp_path, monkeypatch, capsys):
     """Four steps in one go, and three and one, with a checkpoint every two: the same weights; the folder is a model."""
-    from infodecomp.scenes import train
+    from infodecomp.scenes import contrast, train
 
     monkeypatch.setattr(train, "HELD", 8)
     monkeypatch.setattr(train, "encode_all", lambda model: X.new_zeros(28_672, 12, 16, 16))
-    monkeypatch.setattr(train, "sample", lambda count, seed: sc.sample(4 * train.BATCH, seed))  # as many as are used
+    monkeypatch.setattr(contrast, "sample", lambda count, seed: sc.sample(4 * train.BATCH, seed))  # as many as are used
     results = []
     monkeypatch.setattr(train, "SNAPSHOTS", (3,))
     for name, stops in (("whole", [4]), ("parts", [3, 4])):
