@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import TypeAlias
 
+import numpy as np
 import torch
 
 Values: TypeAlias = Sequence[float] | torch.Tensor
@@ -125,6 +126,20 @@ def band(low: float, high: float, margin: tuple[float, float] = (12.0, 12.0), ce
     edges = torch.linspace(low - margin[0], high + margin[1], cells + 1, dtype=torch.float64)
     middle = (edges[1:] + edges[:-1]) / 2
     return Piecewise(edges, torch.sigmoid(middle - low) * torch.sigmoid((high - middle) / 2) + 1e-6)
+
+
+def uniform_weight(logsnr: torch.Tensor, schedule: np.ndarray | None, range: tuple[float, float]) -> torch.Tensor:
+    """Density of log-SNR, like logsnr, under uniformly drawn timesteps: schedule (T,) has their log-SNRs.
+
+    None: uniform in log-SNR over the range. With it a mean over draws becomes a mean over timesteps.
+    """
+    if schedule is None:
+        low, high = range
+        return torch.full_like(logsnr, 1 / (high - low))
+    rising = np.sort(schedule[np.isfinite(schedule)])
+    densities = 1 / np.diff(rising) / (len(rising) - 1)
+    cell = np.clip(np.searchsorted(rising, logsnr.cpu().numpy()) - 1, 0, len(densities) - 1)
+    return torch.tensor(densities[cell], device=logsnr.device)
 
 
 def fit(

@@ -8,8 +8,8 @@ import torch
 from scipy.stats import binomtest
 
 import infodecomp as idc
-from infodecomp.experiments import relation
 from infodecomp.experiments.relation import Accuracy, accuracy, caption_scores, credit, paired, report, summary
+from infodecomp.integrate import uniform_weight
 
 
 @pytest.fixture(scope="module")
@@ -53,18 +53,19 @@ def test_uniform_timesteps():
     """The density of log-SNR integrates to one; the measure is the errors' difference at a time drawn uniformly."""
     model, x = Told(), torch.tensor([[4.0, 6.0, 5.0]], dtype=torch.float64)
     grid = torch.linspace(*model.logsnr_range, 20_001, dtype=torch.float64)
-    assert torch.trapezoid(relation.uniform_weight(model, grid, None), grid).item() == pytest.approx(1, abs=1e-3)
+    density = uniform_weight(grid, model.schedule, model.logsnr_range)
+    assert torch.trapezoid(density, grid).item() == pytest.approx(1, abs=1e-3)
     score = caption_scores(model, x, ["anything"], samples=10_000, seed=1)["uniform"][0, 0]
     signal = torch.sigmoid(torch.tensor(model.schedule))
     truth = torch.trapezoid(signal * (1 - signal)) / 999 * (x.square() - (x - 1).square()).sum()
     told = idc.pointwise_information(model, x, "anything", kind="standard", samples=10_000, seed=1).profile
-    weight = told.weight * relation.uniform_weight(model, told.logsnr, None)
+    weight = told.weight * uniform_weight(told.logsnr, model.schedule, model.logsnr_range)
     error = dataclasses.replace(told, integrand=2 * told.integrand, weight=weight).stderr().item()
     assert abs(score - truth) < 4 * error < 0.01 * truth
 
 
 def test_models_without_timesteps_are_uniform_in_logsnr():
-    weight = relation.uniform_weight(idc.load("scenes"), torch.tensor([-3.0, 1.0]), (-4.0, 6.0))
+    weight = uniform_weight(torch.tensor([-3.0, 1.0]), None, (-4.0, 6.0))
     assert weight.tolist() == pytest.approx([0.1, 0.1])
 
 

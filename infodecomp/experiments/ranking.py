@@ -24,7 +24,7 @@ from ..denoiser import Denoiser, Model
 from ..estimates.information import compare
 from ..estimates.measure import DRAWS, Quantity, measure
 from ..estimates.sampling import Sampling
-from ..integrate import Piecewise
+from ..integrate import Piecewise, uniform_weight
 from ..loading import load
 from ..scenes.edits import OPPOSITE, mixed, places, shuffles, states, swaps, turned
 from ..scenes.excess import BANDS
@@ -35,7 +35,7 @@ from ..scenes.net import hashes
 from ..scenes.report import mean
 from ..scenes.sprites import render
 from .baselines import scenes_clip, scenes_text
-from .relation import SCORES, credit, uniform_weight
+from .relation import SCORES, credit
 
 SEED, SAMPLES, COUNT, FEW = 14, 32, 160, 64
 ORDERS = ("nouns and adjectives", "all but nouns and adjectives", "within trigrams", "trigrams")  # ARO's shuffles
@@ -86,7 +86,8 @@ def scores_of(
     model: Denoiser, logsnr: torch.Tensor, weight: torch.Tensor, found: dict[str, torch.Tensor]
 ) -> dict[str, torch.Tensor]:
     """{name of SCORES: (B, K)}, as infodecomp.experiments.relation.caption_scores, on the draws of `profiles`."""
-    gain, at_random = found["standard"], weight * uniform_weight(model, logsnr, PROPOSAL.range)
+    schedule, gain = getattr(model, "schedule", None), found["standard"]
+    at_random = weight * uniform_weight(logsnr, schedule, PROPOSAL.range)
     each = [found["orthogonal"] * weight, gain * weight, 2 * gain, 2 * gain * at_random]
     return {name: values.mean(2).T for name, values in zip(SCORES, each, strict=True)}
 

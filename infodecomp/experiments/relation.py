@@ -16,7 +16,7 @@ from ..datasets.aro import Item
 from ..datasets.items import Broken
 from ..denoiser import Denoiser, Model
 from ..estimates.information import compare
-from ..integrate import Proposal
+from ..integrate import Proposal, uniform_weight
 from .baselines import Score
 from .runner import heading
 
@@ -51,18 +51,6 @@ class Accuracy:
         return f"{100 * self.share:.1f} [{100 * self.low:.1f}, {100 * self.high:.1f}]"
 
 
-def uniform_weight(model: Denoiser, logsnr: torch.Tensor, range: tuple[float, float]) -> torch.Tensor:
-    """Density of log-SNR under uniformly drawn timesteps of the model's `schedule`; without one, uniform over range."""
-    schedule = getattr(model, "schedule", None)
-    if schedule is None:
-        low, high = range
-        return torch.full_like(logsnr, 1 / (high - low))
-    schedule = np.sort(schedule[np.isfinite(schedule)])
-    slopes = 1 / np.diff(schedule) / (len(schedule) - 1)
-    cell = np.clip(np.searchsorted(schedule, logsnr.cpu().numpy()) - 1, 0, len(slopes) - 1)
-    return torch.tensor(slopes[cell], device=logsnr.device)
-
-
 def caption_scores(
     model: Denoiser,
     x: torch.Tensor,
@@ -85,7 +73,8 @@ def caption_scores(
         rows["standard"].append(standard.nats)
         profile = standard.profile
         rows["mse"].append(2 * profile.integrand.mean(1))  # the unconditional error is the same for all captions
-        weighted = profile.integrand * profile.weight * uniform_weight(model, profile.logsnr, standard.range)
+        at_random = uniform_weight(profile.logsnr, getattr(model, "schedule", None), standard.range)
+        weighted = profile.integrand * profile.weight * at_random
         rows["uniform"].append(2 * weighted.mean(1))
     return {name: torch.stack(columns, 1) for name, columns in rows.items()}
 
