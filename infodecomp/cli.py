@@ -241,7 +241,7 @@ def report(
     if record is not None:
         found = {task: condensed(records, summary(records)) for task, records in tasks.items()}
         about |= {"weights": hashes(settings["model"]), "tasks": found}
-        record.write_text(json.dumps(about, indent=1, default=list) + "\n")  # list: of an Accuracy
+        record.write_text(json.dumps(about, indent=1) + "\n")
     if missing:
         counts = Counter(i.split("/")[0] for i in missing)
         table += f"\nNot measured yet: {dict(counts)}\n"

@@ -5,8 +5,8 @@ A right choice counts 1, a tie for the first place among m captions 1/m.
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -35,17 +35,13 @@ PAPER = {
 }
 
 
-@dataclass(frozen=True)
-class Accuracy:
-    """Share of right choices among `count`, with Wilson's 95 % interval. Unpacks into these four."""
+class Accuracy(NamedTuple):
+    """Share of right choices among `count`, with Wilson's 95 % interval."""
 
     share: float
     low: float
     high: float
-    count: int
-
-    def __iter__(self) -> Iterator[float]:
-        return iter((self.share, self.low, self.high, self.count))
+    count: int  # type: ignore[assignment] # a tuple's own `count` is not missed
 
     def __str__(self) -> str:
         return f"{100 * self.share:.1f} [{100 * self.low:.1f}, {100 * self.high:.1f}]"
