@@ -10,6 +10,7 @@ or one for all (1). A denoiser always receives one entry per row of z.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -122,6 +123,32 @@ def check_finite(*values: torch.Tensor) -> None:
         raise ValueError("denoiser must return finite numbers, got NaN or infinity")
 
 
+def _written(tensors):
+    """What tells whether tensors were written to; inference tensors do not say."""
+    return [None if t.is_inference() else t._version for t in tensors]
+
+
+def evaluate(
+    denoiser: Denoiser, z: torch.Tensor, logsnr: torch.Tensor, condition: Any, thorough: bool = False
+) -> torch.Tensor:
+    """eps_hat like z, as the denoiser returns it: perhaps a buffer that it writes to again.
+
+    ValueError for another shape, and for a denoiser that writes into what it is given; one that does so past torch
+    (numpy, .data) is caught if `thorough`, which waits for the device.
+    """
+    parts = condition if isinstance(condition, tuple) else (condition,)
+    given = [z, logsnr, *(part for part in parts if isinstance(part, torch.Tensor))]
+    before, copy = _written(given), z.clone() if thorough else z
+    eps_hat = denoiser(z, logsnr, condition)
+    if _written(given) != before or not (copy is z or torch.equal(copy, z)):
+        name = getattr(denoiser, "__name__", type(denoiser).__name__)
+        raise ValueError(f"denoiser must leave z, logsnr and condition as they are, {name:.60} wrote into one of them")
+    if not isinstance(eps_hat, torch.Tensor) or eps_hat.shape != z.shape:
+        got = tuple(eps_hat.shape) if isinstance(eps_hat, torch.Tensor) else type(eps_hat).__name__
+        raise ValueError(f"denoiser must return eps_hat of shape {tuple(z.shape)}, got {got}")
+    return eps_hat
+
+
 class Adapter:
     """A network's prediction as eps_hat. Made by from_eps, from_v, from_x0 and from_flow."""
 
@@ -138,7 +165,7 @@ class Adapter:
 
     def __call__(self, z: torch.Tensor, logsnr: torch.Tensor, condition: Any = None) -> torch.Tensor:
         logsnr = torch.as_tensor(logsnr, device=z.device).expand(len(z))
-        return self._to_eps(self.network, z, logsnr, condition, *scales(logsnr, z))
+        return self._to_eps(partial(evaluate, self.network), z, logsnr, condition, *scales(logsnr, z))
 
 
 def from_eps(network: Callable, **attributes: Any) -> Adapter:

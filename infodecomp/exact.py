@@ -100,10 +100,15 @@ class _Normal:
         return -0.5 * (quadratic + logdet + len(self.mean) * math.log(2 * math.pi)), solved
 
 
+def _sides(shape):
+    return [side for side in shape if side != 1]
+
+
 class Exact:
     """The common part: flattening, dtype and device. Subclasses give `dim` and `_solve`."""
 
     dim: int
+    shape: tuple[int, ...] = ()  # of one x, where it is known
     device = torch.device("cpu")
 
     def _solve(self, z, signal, noise, condition):
@@ -115,6 +120,9 @@ class Exact:
         if not isinstance(x, torch.Tensor) or not x.is_floating_point() or x.ndim < 2 or x[0].numel() != self.dim:
             got = f"{x.dtype} {tuple(x.shape)}" if isinstance(x, torch.Tensor) else type(x).__name__
             raise ValueError(f"{name} must be a float tensor (N, …) with {self.dim} numbers a row, got {got}")
+        if min(x.ndim - 1, len(self.shape)) > 1 and _sides(x.shape[1:]) != _sides(self.shape):
+            shapes = f"(N, {', '.join(map(str, self.shape))}) or (N, {self.dim}), got {tuple(x.shape)}"
+            raise ValueError(f"{name} must have the shape {shapes}")
         return x.detach().to(self.device, torch.float64).flatten(1)
 
     def to(self, device: torch.device | str) -> "Exact":
@@ -152,7 +160,7 @@ class Gaussian(Exact):
 
     def __init__(self, mean: torch.Tensor, cov: Covariance) -> None:
         normal = _Normal(mean, cov)
-        self.components, self.dim = [normal], len(normal.mean)
+        self.components, self.dim, self.shape = [normal], len(normal.mean), tuple(torch.as_tensor(mean).shape)
         self.proposal = _scales(normal.largest, normal.smallest)
 
     def _solve(self, z, signal, noise, condition):
@@ -223,7 +231,8 @@ class GaussianMixture(Exact):
     """
 
     def __init__(self, weights: torch.Tensor, means: torch.Tensor, covs: torch.Tensor) -> None:
-        means, covs = _tensor("means", means, range(2, 20)).flatten(1), _tensor("covs", covs, [1, 2, 3])
+        means, covs = _tensor("means", means, range(2, 20)), _tensor("covs", covs, [1, 2, 3])
+        self.shape, means = tuple(means.shape[1:]), means.flatten(1)
         if len(means) != len(covs):
             raise ValueError(f"means and covs must have as many components, got {len(means)} and {len(covs)}")
         self.log_weights = _log_weights("weights", weights, len(means)).log_softmax(0)
@@ -250,7 +259,8 @@ class FiniteSet(Exact):
     """
 
     def __init__(self, points: torch.Tensor, weights: torch.Tensor | None = None, jitter: float = 0.0) -> None:
-        points = _tensor("points", points, range(2, 20)).flatten(1)
+        points = _tensor("points", points, range(2, 20))
+        self.shape, points = tuple(points.shape[1:]), points.flatten(1)
         if not (isinstance(jitter, int | float) and 0 <= jitter < math.inf):
             raise ValueError(f"jitter must be a number ≥ 0, got {jitter!r}")
         if points.numel() == 0:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from .channel import alpha_bar_to_logsnr, logsnr_to_sigma, sigma_to_logsnr
-from .denoiser import Condition, Denoiser, check_finite
+from .denoiser import Condition, Denoiser, check_finite, evaluate
 
 
 def karras_sigmas(low: float, high: float, steps: int, rho: float = 7.0) -> torch.Tensor:
@@ -25,14 +25,14 @@ def karras_sigmas(low: float, high: float, steps: int, rho: float = 7.0) -> torc
 
 def _eps_hat(denoiser, y, sigma, condition):
     logsnr = sigma_to_logsnr(sigma).to(y.dtype).to(y.device)
-    return denoiser(y / (1 + sigma**2).sqrt(), logsnr.expand(len(y)), condition)
+    return evaluate(denoiser, y / (1 + sigma**2).sqrt(), logsnr.repeat(len(y)), condition)
 
 
 @torch.no_grad()
 def heun(denoiser: Denoiser, y: torch.Tensor, condition: Condition, sigmas: torch.Tensor) -> torch.Tensor:
     """Carry y (B, *shape) = x + sigma·ε along the flow from sigmas[0] to sigmas[-1], two evaluations a step."""
     for sigma, following in pairwise(sigmas):
-        slope = _eps_hat(denoiser, y, sigma, condition)
+        slope = _eps_hat(denoiser, y, sigma, condition).clone()  # of a buffer that is perhaps used again
         ahead = _eps_hat(denoiser, y + (following - sigma) * slope, following, condition)
         y = y + (following - sigma) * (slope + ahead) / 2
     check_finite(y)
@@ -58,7 +58,7 @@ def scheduled(denoiser: Denoiser, z: torch.Tensor, condition: Condition, schedul
     scheduler.set_timesteps(steps)
     for t in scheduler.timesteps:
         logsnr = alpha_bar_to_logsnr(bar[t].double()).to(z)
-        z = scheduler.step(denoiser(z, logsnr.expand(len(z)), condition), t, z).prev_sample
+        z = scheduler.step(evaluate(denoiser, z, logsnr.repeat(len(z)), condition), t, z).prev_sample
     check_finite(z)
     return z
 
