@@ -55,7 +55,7 @@ class Network:
         return self
 
     def _run(self, z, *inputs, **named):
-        """The network's output for rows z (N, *shape) and its other inputs, (N, …) each. ValueError for another shape."""
+        """The network's output for rows z (N, *shape) and its other inputs, (N, …) each; ValueError for others."""
         if tuple(z.shape[1:]) != tuple(self.shape):
             raise ValueError(f"z must be (N, {', '.join(map(str, self.shape))}), got {tuple(z.shape)}")
         if self._compiled is None or self.unet._forward_pre_hooks or self.unet._forward_hooks:
