@@ -12,29 +12,11 @@ from typing import Any, TypeAlias
 import torch
 
 from .channel import Numbers
+from .checks import device as checked_device
+from .checks import floats, log_weights, number, refuse, tensor, whole
 from .integrate import Piecewise, band
 
 Covariance: TypeAlias = Numbers | tuple[torch.Tensor, Numbers]
-
-
-def _tensor(name, value, ndims):
-    value = torch.as_tensor(value, dtype=torch.float64)
-    if value.ndim not in ndims:
-        raise ValueError(f"{name} must have {' or '.join(map(str, ndims))} dimensions, got {tuple(value.shape)}")
-    if not bool(value.isfinite().all()):
-        raise ValueError(f"{name} must be finite, got NaN or infinity")
-    return value
-
-
-def _log_weights(name, weights, count):
-    """Logarithms of non-negative weights (…, count), not all zero in any row."""
-    weights = torch.as_tensor(weights)
-    if weights.ndim == 0 or weights.shape[-1] != count:
-        raise ValueError(f"{name} must end in {count} weights, got shape {tuple(weights.shape)}")
-    weights = weights.double()
-    if not bool((weights >= 0).all() and weights.isfinite().all() and (weights.sum(-1) > 0).all()):
-        raise ValueError(f"{name} must be finite weights ≥ 0, not all zero in a row")
-    return weights.log()
 
 
 def one_row(rows: torch.Tensor) -> torch.Tensor:
@@ -42,31 +24,32 @@ def one_row(rows: torch.Tensor) -> torch.Tensor:
     return rows[:1] if rows.ndim > 1 and rows.stride(0) == 0 else rows
 
 
-def _conditioned(log_weights, condition):
+def _conditioned(prior, condition):
     """Log weights (1 or N, K) of the prior times a condition (1 or N, K) ≥ 0, normalised."""
-    log_weights = log_weights[None]
+    prior = prior[None]
     if condition is not None:
-        condition = one_row(torch.as_tensor(condition))
-        log_weights = log_weights + _log_weights("condition", condition, log_weights.shape[1]).to(log_weights.device)
-        if bool((log_weights.amax(1) == -math.inf).any()):
+        if isinstance(condition, torch.Tensor):
+            condition = one_row(condition)
+        prior = prior + log_weights("condition", condition, prior.shape[1]).to(prior.device)
+        if bool((prior.amax(1) == -math.inf).any()):
             raise ValueError("condition must leave a positive prior weight in each row")
-    return log_weights.log_softmax(1)
+    return prior.log_softmax(1)
 
 
 class _Normal:
     """N(mean, cov) and its noisy versions, through the eigenvalues of cov."""
 
     def __init__(self, mean, cov, name="cov"):
-        self.mean = _tensor("mean", mean, range(20)).flatten()
+        self.mean = tensor("mean", mean, range(20)).flatten()
         self.basis, self.rest, d = None, None, len(self.mean)
         if isinstance(cov, tuple):
-            factor, noise = _tensor(f"{name}[0]", cov[0], [2]), _tensor(f"{name}[1]", cov[1], [0])
+            factor, noise = tensor(f"{name}[0]", cov[0], [2]), tensor(f"{name}[1]", cov[1], [0])
             if factor.shape[0] != d or factor.shape[1] > d:
                 raise ValueError(f"{name}[0] must be a factor ({d}, rank ≤ {d}), got {tuple(factor.shape)}")
             self.basis, scale, _ = torch.linalg.svd(factor, full_matrices=False)
             self.variances, self.rest = scale**2 + noise, noise
         else:
-            cov = _tensor(name, cov, [0, 1, 2])
+            cov = tensor(name, cov, [0, 1, 2])
             if cov.shape not in ((), (d,), (d, d)):
                 raise ValueError(f"{name} must be a number, ({d},) or ({d}, {d}), got {tuple(cov.shape)}")
             self.variances = cov.expand(d) if cov.ndim < 2 else cov.diagonal()
@@ -127,7 +110,7 @@ class Exact:
 
     def to(self, device: torch.device | str) -> "Exact":
         """Move the parameters there: evaluations run where the parameters are. Returns the denoiser itself."""
-        self.device = torch.device(device)
+        self.device = checked_device("device", device)
         for part in (self, *getattr(self, "components", [])):
             for name, value in vars(part).items():
                 if isinstance(value, torch.Tensor):
@@ -136,7 +119,10 @@ class Exact:
 
     def __call__(self, z: torch.Tensor, logsnr: torch.Tensor, condition: Any = None) -> torch.Tensor:
         rows = self._rows("z", z)
-        logsnr = torch.as_tensor(logsnr, dtype=torch.float64, device=self.device).expand(len(rows))[:, None]
+        logsnr = floats("logsnr", logsnr, finite=True).to(self.device)
+        if logsnr.numel() not in (1, len(rows)) or logsnr.ndim > 1:
+            raise ValueError(f"logsnr must be a number or one per row ({len(rows)},), got {tuple(logsnr.shape)}")
+        logsnr = logsnr.expand(len(rows))[:, None]
         noise = torch.sigmoid(-logsnr)
         eps = noise.sqrt() * self._solve(rows, torch.sigmoid(logsnr), noise, condition)[1]
         return eps.reshape(z.shape).to(z)
@@ -177,10 +163,10 @@ class JointGaussian(Exact):
     """
 
     def __init__(self, mean: torch.Tensor, cov: torch.Tensor, dim_x: int) -> None:
-        joint = _Normal(mean, _tensor("cov", cov, [2]))
-        if not (isinstance(dim_x, int) and 1 <= dim_x < len(joint.mean)):
-            raise ValueError(f"dim_x must be a whole number in [1, {len(joint.mean) - 1}], got {dim_x!r}")
-        self.dim, self.mean, self.cov = dim_x, joint.mean, _tensor("cov", cov, [2])
+        joint = _Normal(mean, tensor("cov", cov, [2]))
+        if whole("dim_x", dim_x, 1) >= len(joint.mean):
+            raise ValueError(f"dim_x must be a whole number in [1, {len(joint.mean) - 1}], got {dim_x}")
+        self.dim, self.mean, self.cov = dim_x, joint.mean, tensor("cov", cov, [2])
         self._conditionals: dict[tuple, tuple] = {}
         marginal, full = (self._conditional((seen,) * (len(self.mean) - dim_x))[1] for seen in (False, True))
         self.proposal = _scales(marginal.largest, full.smallest)
@@ -204,12 +190,13 @@ class JointGaussian(Exact):
             condition = z.new_zeros(1, dim_y), torch.zeros(1, dim_y, dtype=torch.bool)
         if not (isinstance(condition, tuple) and len(condition) == 2):
             raise ValueError("condition must be a tuple (values, observed)")
-        values, observed = (one_row(torch.as_tensor(part).to(z.device)) for part in condition)
+        for name, part in zip(("values", "observed"), condition, strict=True):
+            if not isinstance(part, torch.Tensor) or (part.dtype == torch.bool) != (name == "observed"):
+                refuse(name, "a tensor of numbers" if name == "values" else "a boolean tensor", part)
+        values, observed = (one_row(part.to(z.device)) for part in condition)
         for name, part in (("values", values), ("observed", observed)):
             if part.ndim != 2 or part.shape[1] != dim_y or len(part) not in (1, len(z)):
                 raise ValueError(f"{name} must be (1 or {len(z)}, {dim_y}), got {tuple(part.shape)}")
-        if observed.dtype != torch.bool:
-            raise ValueError(f"observed must be a boolean tensor, got {observed.dtype}")
         if not bool(values.where(observed, torch.zeros(())).isfinite().all()):
             raise ValueError("values must be finite where observed")
         patterns, which = torch.unique(observed, dim=0, return_inverse=True)
@@ -231,11 +218,11 @@ class GaussianMixture(Exact):
     """
 
     def __init__(self, weights: torch.Tensor, means: torch.Tensor, covs: torch.Tensor) -> None:
-        means, covs = _tensor("means", means, range(2, 20)), _tensor("covs", covs, [1, 2, 3])
+        means, covs = tensor("means", means, range(2, 20)), tensor("covs", covs, [1, 2, 3])
         self.shape, means = tuple(means.shape[1:]), means.flatten(1)
         if len(means) != len(covs):
             raise ValueError(f"means and covs must have as many components, got {len(means)} and {len(covs)}")
-        self.log_weights = _log_weights("weights", weights, len(means)).log_softmax(0)
+        self.log_weights = log_weights("weights", weights, len(means)).log_softmax(0)
         self.components = [_Normal(m, c, f"covs[{k}]") for k, (m, c) in enumerate(zip(means, covs, strict=True))]
         self.dim = means.shape[1]
         prior = self.log_weights.exp()
@@ -259,16 +246,13 @@ class FiniteSet(Exact):
     """
 
     def __init__(self, points: torch.Tensor, weights: torch.Tensor | None = None, jitter: float = 0.0) -> None:
-        points = _tensor("points", points, range(2, 20))
+        points = tensor("points", points, range(2, 20))
         self.shape, points = tuple(points.shape[1:]), points.flatten(1)
-        if not (isinstance(jitter, int | float) and 0 <= jitter < math.inf):
-            raise ValueError(f"jitter must be a number ≥ 0, got {jitter!r}")
-        if points.numel() == 0:
-            raise ValueError(f"points must not be empty, got shape {tuple(points.shape)}")
+        jitter = number("jitter", jitter, 0, accepted="a number ≥ 0")
         weights = points.new_ones(len(points)) if weights is None else weights
-        self.log_weights = _log_weights("weights", weights, len(points)).log_softmax(0)
+        self.log_weights = log_weights("weights", weights, len(points)).log_softmax(0)
         self.center = points.mean(0)
-        self.points, self.jitter = points - self.center, float(jitter)  # centred: smaller numbers, smaller rounding
+        self.points, self.jitter = points - self.center, jitter  # centred: smaller numbers, smaller rounding
         self.norms, self.dim = (self.points**2).sum(1), points.shape[1]
         self.discrete = jitter == 0
 
