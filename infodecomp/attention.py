@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 import torch
 from torch.nn.functional import interpolate
 
+from .checks import batch, positive, refuse, shown, tensor
 from .denoiser import Condition
 from .estimates.information import nll
 from .integrate import Proposal
@@ -117,6 +118,8 @@ def daam(recorder: Recorder, size: Sequence[int]) -> torch.Tensor:
 
     Bicubic interpolation may overshoot below 0; nothing is clipped, so that the sum over tokens is the same everywhere.
     """
+    if not isinstance(recorder, Recorder) or not isinstance(size, list | tuple | torch.Size) or len(size) != 2:
+        refuse("recorder and size", "a Recorder and (h, w)", (type(recorder).__name__, size))
     if not recorder.maps or any(m.shape[2:] != recorder.layers[name].resolution for name, m in recorder.maps.items()):
         raise ValueError(f"recorder must hold maps (B, tokens, h, w), got {list(recorder.maps)}")
     large = [interpolate(maps, tuple(size), mode="bicubic", align_corners=False) for maps in recorder.maps.values()]
@@ -124,8 +127,11 @@ def daam(recorder: Recorder, size: Sequence[int]) -> torch.Tensor:
 
 
 def _chosen(maps, tokens):
-    if not len(tokens) or not all(isinstance(t, int) and 0 <= t < maps.shape[1] for t in tokens):
-        raise ValueError(f"tokens must be positions from 0 to {maps.shape[1] - 1}, at least one, got {tokens!r:.60}")
+    if tensor("maps", maps, [4]).shape[1] < 1:
+        refuse("maps", "(B, tokens, h, w)", maps)
+    whole = isinstance(tokens, Sequence) and all(type(t) is int and 0 <= t < maps.shape[1] for t in tokens)
+    if not whole or not len(tokens):
+        refuse("tokens", f"positions from 0 to {maps.shape[1] - 1}, at least one", tokens)
     return maps[:, list(tokens)]
 
 
@@ -140,6 +146,7 @@ def matching_score(maps: torch.Tensor, tokens: Sequence[int], *, scale: float = 
     (1/scale)·log of the mean of exp(scale·p) over tokens and pixels, with p the attention averaged over heads, layers
     and calls (maps over their sum over all tokens): the mean of p for scale → 0, its maximum for → ∞.
     """
+    scale = positive("scale", scale)
     p = _chosen(maps / maps.sum(1, keepdim=True), tokens).flatten(1)
     return ((scale * p).logsumexp(1) - math.log(p.shape[1])) / scale
 
@@ -184,7 +191,8 @@ def attention_maps(
     if not hasattr(model, "unet"):
         raise ValueError(f"model needs .unet, whose attention is recorded, got {type(model).__name__}")
     if isinstance(proposal, str):  # the pilot of "fit" would be recorded as well
-        raise ValueError(f"proposal must be None or a Proposal, got {proposal!r:.60}")
+        raise ValueError(f"proposal must be None or a Proposal, got {shown(proposal)}")
+    x = batch("x", x)
     denoiser = _Recorded(model, len(x))
     condition = model.condition(caption), torch.arange(len(x))
     with record(model.unet, keep=denoiser.keep) as recorder:

@@ -118,8 +118,8 @@ def logsnr_to_timestep(logsnr: Numbers, schedule: torch.Tensor) -> torch.Tensor:
     Outside it is the first or last one. Works on the device of the schedule and does not wait for it.
     """
     rising, values = -floats("schedule", schedule), -floats("logsnr", logsnr)
-    falls = rising.device.type != "cpu" or bool((rising.diff() > 0).all())
-    if rising.ndim != 1 or len(rising) < 2 or not falls:
+    falls = rising.ndim == 1 and (rising.device.type != "cpu" or bool((rising.diff() > 0).all()))
+    if not falls or len(rising) < 2:
         refuse("schedule", "two or more falling log-SNRs (T,)", schedule)
     above = torch.searchsorted(rising, values).clamp(1, len(rising) - 1)
     before = rising[above - 1]

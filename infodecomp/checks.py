@@ -79,7 +79,9 @@ def floats(name: str, value: Any, finite: bool = False) -> torch.Tensor:
         refuse(name, "a number or a tensor of numbers", value)
     found = torch.as_tensor(value, dtype=torch.float64)
     if found.device.type == "cpu" and not bool((found.isfinite() if finite else ~found.isnan()).all()):
-        raise ValueError(f"{name} must be finite, got NaN or infinity" if finite else f"{name} must not be NaN, got NaN")
+        raise ValueError(
+            f"{name} must be finite, got NaN or infinity" if finite else f"{name} must not be NaN, got NaN"
+        )
     return found
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from .channel import scales
+from .checks import floats, pair, refuse, shown
 
 Condition: TypeAlias = str | list | torch.Tensor | np.ndarray | tuple | None
 
@@ -49,7 +50,7 @@ def condition_length(condition: Any, name: str = "condition") -> int | None:
         return lengths.pop() if lengths else 1
     if isinstance(condition, list) or (isinstance(condition, torch.Tensor | np.ndarray) and condition.ndim > 0):
         return len(condition)
-    raise ValueError(f"{name} must be None, a str, a list, a tensor or a tuple of tensors, got {condition!r:.60}")
+    raise ValueError(f"{name} must be None, a str, a list, a tensor or a tuple of tensors, got {shown(condition)}")
 
 
 def narrow(condition: Any, images: slice) -> Any:
@@ -161,9 +162,17 @@ class Adapter:
     ) -> None:
         if not callable(network):
             raise ValueError(f"network must be callable, got {type(network).__name__}")
+        if logsnr_range is not None:
+            logsnr_range = pair("logsnr_range", logsnr_range)
+        if proposal is not None and not (callable(getattr(proposal, "ppf", None)) and not isinstance(proposal, type)):
+            refuse("proposal", "an infodecomp.integrate.Proposal or None", proposal)
         self.network, self._to_eps, self.logsnr_range, self.proposal = network, to_eps, logsnr_range, proposal
 
     def __call__(self, z: torch.Tensor, logsnr: torch.Tensor, condition: Any = None) -> torch.Tensor:
+        if not isinstance(z, torch.Tensor) or not z.is_floating_point() or z.ndim == 0:
+            refuse("z", "a floating-point tensor (N, *shape)", z)
+        if floats("logsnr", logsnr).numel() not in (1, len(z)):
+            refuse("logsnr", f"a number or one per row ({len(z)},)", logsnr)
         logsnr = torch.as_tensor(logsnr, device=z.device).expand(len(z))
         return self._to_eps(partial(evaluate, self.network), z, logsnr, condition, *scales(logsnr, z))
 

@@ -24,13 +24,15 @@ def one_row(rows: torch.Tensor) -> torch.Tensor:
     return rows[:1] if rows.ndim > 1 and rows.stride(0) == 0 else rows
 
 
-def _conditioned(prior, condition):
+def _conditioned(prior, condition, rows):
     """Log weights (1 or N, K) of the prior times a condition (1 or N, K) ≥ 0, normalised."""
     prior = prior[None]
     if condition is not None:
         if isinstance(condition, torch.Tensor):
             condition = one_row(condition)
         prior = prior + log_weights("condition", condition, prior.shape[1]).to(prior.device)
+        if len(prior) not in (1, rows):
+            raise ValueError(f"condition must have 1 or {rows} rows, got {len(prior)}")
         if bool((prior.amax(1) == -math.inf).any()):
             raise ValueError("condition must leave a positive prior weight in each row")
     return prior.log_softmax(1)
@@ -106,6 +108,8 @@ class Exact:
         if min(x.ndim - 1, len(self.shape)) > 1 and _sides(x.shape[1:]) != _sides(self.shape):
             shapes = f"(N, {', '.join(map(str, self.shape))}) or (N, {self.dim}), got {tuple(x.shape)}"
             raise ValueError(f"{name} must have the shape {shapes}")
+        if x.device.type == "cpu" and not bool(x.isfinite().all()):
+            raise ValueError(f"{name} must be finite, got NaN or infinity")
         return x.detach().to(self.device, torch.float64).flatten(1)
 
     def to(self, device: torch.device | str) -> "Exact":
@@ -232,7 +236,7 @@ class GaussianMixture(Exact):
 
     def _solve(self, z, signal, noise, condition):
         each = [component.solve(z, 0, signal, noise) for component in self.components]
-        log_prob = torch.stack([density for density, _ in each], 1) + _conditioned(self.log_weights, condition)
+        log_prob = torch.stack([density for density, _ in each], 1) + _conditioned(self.log_weights, condition, len(z))
         weights = log_prob.softmax(1)
         return log_prob.logsumexp(1), sum(weights[:, k, None] * solved for k, (_, solved) in enumerate(each))
 
@@ -271,7 +275,7 @@ class FiniteSet(Exact):
         return band(min(0.0, widest, jitter), max(0.0, nearest, jitter))
 
     def _solve(self, z, signal, noise, condition):
-        prior, width = _conditioned(self.log_weights, condition), signal * self.jitter**2 + noise
+        prior, width = _conditioned(self.log_weights, condition, len(z)), signal * self.jitter**2 + noise
         log_prob, solved, step = z.new_empty(len(z)), torch.empty_like(z), max(1, 2**24 // len(self.points))
         for start in range(0, len(z), step):
             rows = slice(start, start + step)
@@ -288,7 +292,8 @@ class FiniteSet(Exact):
     def log_prob(self, x: torch.Tensor, condition: Any = None) -> torch.Tensor:
         if not self.discrete:
             return super().log_prob(x, condition)
-        x, prior = self._rows("x", x) - self.center, _conditioned(self.log_weights, condition)
+        x = self._rows("x", x) - self.center
+        prior = _conditioned(self.log_weights, condition, len(x))
         close = 1e-6 * (self.points.abs().max() + self.center.abs().max())
         on = torch.stack([(self.points - row).abs().amax(1) <= close for row in x])
         return prior.expand(len(x), -1).masked_fill(~on, -math.inf).logsumexp(1)

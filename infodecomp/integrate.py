@@ -106,7 +106,9 @@ class Piecewise(Proposal):
 
     def __init__(self, edges: Values, masses: Values, *, stratified: bool = True) -> None:
         edges, masses = tensor("edges", edges, [1]), tensor("masses", masses, [1])
-        if len(edges) != len(masses) + 1 or not bool((edges.diff() > 0).all() and (masses > 1e-15 * masses.sum()).all()):
+        if len(edges) != len(masses) + 1 or not bool(
+            (edges.diff() > 0).all() and (masses > 1e-15 * masses.sum()).all()
+        ):
             got = f"got {len(edges)} edges and {len(masses)} masses from {masses.min():g} to {masses.max():g}"
             raise ValueError(f"edges must increase, and masses be positive, one for each cell between them, {got}")
         super().__init__(edges[0].item(), edges[-1].item(), stratified)
@@ -127,7 +129,7 @@ class Piecewise(Proposal):
 
 def uniform(low: float, high: float, *, stratified: bool = True) -> Piecewise:
     """Uniform in α on [low, high]; the weight is high − low."""
-    return Piecewise([low, high], [1.0], stratified=stratified)
+    return Piecewise(pair("range", (low, high)), [1.0], stratified=stratified)
 
 
 def band(low: float, high: float, margin: tuple[float, float] = (12.0, 12.0), cells: int = 240) -> Piecewise:

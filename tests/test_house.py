@@ -19,6 +19,7 @@ MODULES = {
 
 # From the ground up. A room may import what stands on lower floors; after a colon: the modules of a room, bottom up.
 FLOORS = [
+    "checks",
     "channel, captions",
     "integrate, denoiser",
     "exact, flow",

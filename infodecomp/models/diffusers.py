@@ -136,6 +136,7 @@ class DiffusersModel(Network, Model):
     @torch.no_grad()
     def decode(self, x: torch.Tensor) -> list:
         """PIL images of x (B, *shape), clipped to 8 bits."""
+        self.check_shape(x)
         pixels = x.detach().to(self.device).float()
         if self.vae is not None:
             latents = pixels / self.vae.config.scaling_factor + (self.vae.config.get("shift_factor") or 0.0)
@@ -160,7 +161,7 @@ class DiffusersModel(Network, Model):
         each = captions if isinstance(captions, list | tuple) else [captions]
         if self._text is not None:
             cut = self.truncate if truncate is None else truncate
-            return torch.stack([self._embed(text or "", cut) for text in each])
+            return torch.stack([self._embed("" if text is None else text, cut) for text in each])
         if self.classes is not None:
             return send(torch.tensor([self._class(label) for label in each]), self.device)
         if any(caption not in (None, "") for caption in each):

@@ -73,6 +73,7 @@ class ScenesModel(Model):
 
     def decode(self, x: torch.Tensor) -> list[Image.Image]:
         """PIL images of x (B, 12, 16, 16), clipped to the range of 8 bits."""
+        self.check_shape(x)
         pictures = pixel_shuffle(x.detach().cpu().double(), 2) * SCALE + MEAN
         levels = (pictures.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1)
         return [Image.fromarray(picture.numpy()) for picture in levels]
@@ -112,8 +113,8 @@ class ExactScenes(ScenesModel, Exact):
         """Readings of captions (None, a str or a list of str) as one tensor (1 or B, readings, 134), encoded once."""
         if isinstance(captions, torch.Tensor):
             return captions
-        texts = [captions] if captions is None or isinstance(captions, str) else list(captions)
-        rows = [torch.cat([part.flatten(1) for part in read(text or "")], 1) for text in texts]
+        texts = captions if isinstance(captions, list | tuple) else [captions]
+        rows = [torch.cat([part.flatten(1) for part in read("" if text is None else text)], 1) for text in texts]
         most = max(map(len, rows))
         padded = [torch.cat([row, torch.zeros(most - len(row), row.shape[1])]) for row in rows]
         return torch.stack(padded).double().to(self.device)
