@@ -24,7 +24,7 @@ FLOORS = [
     "integrate, denoiser",
     "exact, flow",
     "estimates: sampling, measure, estimate, alternatives, information, lights",
-    "models: network, base, diffusers, examine",
+    "models: pictures, network, base, diffusers, examine",
     "words, vocabulary, attention, numbers, plot",
     "scenes",
     "loading",

@@ -10,6 +10,7 @@ from ..checks import batch, shown, whole
 from ..denoiser import condition_length
 from ..estimates.measure import generator
 from ..flow import from_noise, to_noise
+from .pictures import upright
 
 NOISE = 3  # stream of random numbers: the starting noise of `generate`
 
@@ -34,8 +35,8 @@ class Model:
     __call__: Callable[..., torch.Tensor]
 
     def frame(self, image: Any) -> Any:
-        """A PIL picture as encode sees it: whole, unless a model cuts and resizes."""
-        return image
+        """A picture as encode sees it, PIL: upright, and whole unless a model cuts and resizes."""
+        return upright(image, "image")
 
     def check_shape(self, x: Any, name: str = "x") -> None:
         """ValueError unless x is a finite batch of this model's own shape."""

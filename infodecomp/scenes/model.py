@@ -12,6 +12,7 @@ from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 from ..exact import Exact, one_row
 from ..integrate import Piecewise
 from ..models.base import Model
+from ..models.pictures import pictures
 from .grammar import OBJECTS, PHRASES, Thing, log_prior_nouns, scenes
 from .meaning import normalise, read
 from .sprites import GROUND, PLACES, SIZE, SKY, SPRITE, render, sky, sprite
@@ -62,14 +63,16 @@ class ScenesModel(Model):
     flow_range = (-14.0, 4.0)  # log-SNRs between which `generate` and `invert` run
     _as_read: Callable[[str], str] = staticmethod(normalise)
 
-    def encode(self, images: Image.Image | list[Image.Image]) -> torch.Tensor:
-        """x (B, 12, 16, 16) float32 of one or several 32 × 32 PIL images. Raises ValueError for another size."""
-        images = [images] if isinstance(images, Image.Image) else list(images)
-        sizes = {getattr(image, "size", type(image).__name__) for image in images}
-        if sizes != {(SIZE, SIZE)}:
+    def encode(self, images: Any) -> torch.Tensor:
+        """x (B, 12, 16, 16) float32 of one or several 32 × 32 pictures: PIL, paths, uint8 arrays or tensors, or a float
+        tensor (B, 3, 32, 32) from −1 to 1 (infodecomp.models.pictures). Raises ValueError for another size."""
+        found = pictures(images)
+        tensor = isinstance(found, torch.Tensor)
+        sizes = {tuple(found.shape[1:])} if tensor else {image.size for image in found}
+        if sizes != ({(3, SIZE, SIZE)} if tensor else {(SIZE, SIZE)}):
             raise ValueError(f"images must be PIL images of {SIZE} × {SIZE} pixels, got {sorted(map(str, sizes))}")
-        pictures = torch.tensor(np.array([image.convert("RGB") for image in images])).permute(0, 3, 1, 2) / 255.0
-        return pixel_unshuffle((pictures - MEAN) / SCALE, 2).float().to(self.device)
+        unit = (found + 1) / 2 if tensor else torch.tensor(np.array(found)).permute(0, 3, 1, 2) / 255.0
+        return pixel_unshuffle((unit.to(MEAN.device) - MEAN) / SCALE, 2).float().to(self.device)
 
     def decode(self, x: torch.Tensor) -> list[Image.Image]:
         """PIL images of x (B, 12, 16, 16), clipped to the range of 8 bits."""

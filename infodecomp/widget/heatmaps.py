@@ -13,8 +13,9 @@ import traitlets
 from matplotlib.figure import Figure
 from PIL import Image
 
-from ..captions import units
+from ..captions import core, units
 from ..estimates.estimate import Estimate
+from ..models.pictures import pictures
 from ..plot import POSITIVE, SIGNED
 from ..words import WordMaps
 from .page import bundle, palette, piece, style, url
@@ -30,7 +31,8 @@ def _fail(name, accepted, got):
 class HeatMaps(anywidget.AnyWidget):
     """What each word of a caption tells about a picture: words with their nats, and the chosen word's map on it.
 
-    image: PIL picture, or a tensor (C, h, w) or (1, C, h, w) from −1 to 1 with C 1 or 3. maps: WordMaps, or
+    image: a picture (PIL, a path, a uint8 array or tensor), or a float tensor (C, h, w) or (1, C, h, w) from −1 to 1
+    with C 1 or 3, some of it negative. maps: WordMaps, or
     {kind: {word: map}} with a free name for each kind ("MI"), words of `caption` (its second "red" is "red (2)"),
     and for each an Estimate of one image or a plain map (h, w). caption: that of WordMaps, else the words joined.
     exact: the same once more, from an exact denoiser, shown as kinds "exact MI" and so on, and as marks on the bars.
@@ -62,12 +64,12 @@ class HeatMaps(anywidget.AnyWidget):
         attention: Any = None,
         **state: Any,
     ) -> None:
-        picture = _picture(image)
         caption = _caption_of(maps, caption)
         phrases = maps.words if isinstance(maps, WordMaps) else [w for layers in maps.values() for w in layers]
         tokens, starts = _tokens(caption, phrases)
         kinds = _by_kind(maps, starts)
-        words = [t for t in tokens if any(t in layers for layers in kinds.values())]
+        named = {core(word) if isinstance(word, str) else word for layers in kinds.values() for word in layers}
+        words = [t for t in tokens if t in named or any(t in layers for layers in kinds.values())]
         if exact is not None:
             kinds |= {EXACT + kind: layers for kind, layers in _by_kind(exact, starts).items()}
         if attention is not None:
@@ -77,10 +79,12 @@ class HeatMaps(anywidget.AnyWidget):
                 attention = dict(zip(words, attention, strict=True))
             kinds["attention"] = attention
         for kind, layers in kinds.items():
+            layers = {word if word in tokens or not isinstance(word, str) else core(word): layers[word] for word in layers}
             for word in layers:
                 if word not in tokens:
                     _fail("words", f"of the caption {caption!r}", repr(word))
             kinds[kind] = {word: _layer(kind, word, value) for word, value in layers.items()}
+        picture = _picture(image)
         h, w = _one_shape(kinds, picture)
         self.caption, self.words, self.kinds, self.picture, self._maps = caption, words, list(kinds), picture, kinds
         super().__init__(**{"word": words[0], "kind": self.kinds[0]} | state, _state=self._pack(tokens, h, w))
@@ -212,8 +216,8 @@ def _tokens(caption, phrases):
     """{label: text} of the caption's words and phrases in order, a repeated one being "word (2)"; {position: label}."""
     seen, tokens, starts = {}, {}, {}
     for start, _, text in units(caption, [p for p in phrases if isinstance(p, str)]):
-        n = next(seen.setdefault(text, count(1)))
-        label = text if n == 1 else f"{text} ({n})"
+        n = next(seen.setdefault(core(text), count(1)))
+        label = core(text) if n == 1 else f"{core(text)} ({n})"
         tokens[label], starts[start] = text, label
     return tokens, starts
 
@@ -251,16 +255,14 @@ def _layer(kind, word, value):
 
 def _picture(image):
     """An RGB PIL picture of one of the accepted kinds."""
-    if isinstance(image, Image.Image):
-        return image.convert("RGB")
-    if isinstance(image, torch.Tensor) and image.ndim == 4 and len(image) == 1:
-        image = image[0]
-    if not isinstance(image, torch.Tensor) or image.ndim != 3 or image.shape[0] not in (1, 3):
-        got = getattr(image, "shape", type(image).__name__)
-        _fail("image", "a PIL picture or a tensor (C, h, w) with C 1 or 3", got)
-    if not bool(image.isfinite().all()):
-        _fail("image", "finite", "NaN or infinity")
-    levels = ((image.detach().cpu().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    if isinstance(image, torch.Tensor) and image.ndim == 3 and image.is_floating_point():
+        image = image[None]
+    found = pictures(image, "image")
+    if len(found) != 1:
+        _fail("image", "one picture", len(found))
+    if not isinstance(found, torch.Tensor):
+        return found[0]
+    levels = ((found[0].detach().cpu().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
     return Image.fromarray(levels.expand(3, -1, -1).permute(1, 2, 0).numpy())
 
 
