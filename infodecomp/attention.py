@@ -5,8 +5,10 @@ It shows which tokens a pixel reads, not how much it learns from them: it is not
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from threading import Lock, RLock, get_ident
 from typing import Any, NamedTuple, TypeAlias
+from weakref import WeakKeyDictionary
 
 import torch
 from torch.nn.functional import interpolate
@@ -18,6 +20,10 @@ from .integrate import Proposal
 
 PLAIN = ("AttnProcessor", "AttnProcessor2_0", "SlicedAttnProcessor", "XFormersAttnProcessor", "FusedAttnProcessor2_0")
 RARE = ("spatial_norm", "group_norm", "norm_q", "norm_k", "added_kv_proj_dim", "residual_connection")  # not supported
+
+
+LOCKS: WeakKeyDictionary = WeakKeyDictionary()  # {module: the lock that its recording holds}
+GUARD = Lock()  # of LOCKS
 
 
 class Layer(NamedTuple):
@@ -38,8 +44,14 @@ class Recorder:
         self.layers: dict[str, Layer] = {}
         self.maps: dict[str, torch.Tensor] = {}
         self._keep, self._guidance, self._size = keep, guidance, (0, 0)
+        self._thread = get_ident()  # other threads may denoise meanwhile, unseen
+
+    def _sees(self):
+        return self._thread == get_ident()
 
     def _enter(self, _, args, kwargs):
+        if not self._sees():
+            return
         self._size = tuple((args[0] if args else kwargs.get("sample", kwargs.get("hidden_states"))).shape[-2:])
 
     def _see(self, name, probabilities):
@@ -70,8 +82,9 @@ class _Recording:
         self.recorders = [recorder, *getattr(replaced, "recorders", [])]  # a recording inside another
 
     def __call__(self, attn, hidden_states, encoder_hidden_states=None, attention_mask=None, temb=None):
-        if encoder_hidden_states is None:  # self-attention, for once
-            return self.replaced(attn, hidden_states, None, attention_mask, temb)
+        recorders = [recorder for recorder in self.recorders if recorder._sees()]
+        if encoder_hidden_states is None or not recorders:  # self-attention, for once, or another thread
+            return self.replaced(attn, hidden_states, encoder_hidden_states, attention_mask, temb)
         text = attn.norm_encoder_hidden_states(encoder_hidden_states) if attn.norm_cross else encoder_hidden_states
         parts = attn.to_q(hidden_states), attn.to_k(text), attn.to_v(text)
         query, key, value = (part.unflatten(2, (attn.heads, -1)).transpose(1, 2) for part in parts)
@@ -80,7 +93,7 @@ class _Recording:
         if attention_mask is not None:
             scores = scores + attn.prepare_attention_mask(attention_mask, text.shape[1], len(text), out_dim=4)
         probabilities = scores.softmax(3)
-        for recorder in self.recorders:
+        for recorder in recorders:
             recorder._see(self.name, probabilities)
         out = (probabilities.to(value.dtype) @ value).transpose(1, 2).flatten(2)
         return attn.to_out[1](attn.to_out[0](out)) / attn.rescale_output_factor
@@ -94,7 +107,20 @@ def record(unet: Any, *, guidance: bool = False, keep: Keep = sum_heads) -> Iter
     keep(probabilities (batch, heads, h·w, tokens), layer): its result is summed over calls into maps[layer.name]; by
     default the sum over heads, so that memory is bounded. Tokens include start, end and padding. The network's output
     stays the same up to rounding, and its processors are restored. ValueError for a module without such attention.
+    One thread at a time records a module, others wait; what they denoise meanwhile is not recorded.
     """
+    if not isinstance(guidance, bool) or not callable(keep):
+        refuse("guidance and keep", "a bool and a function", (guidance, keep))
+    with _lock(unet):
+        yield from _recorded(unet, guidance, keep)
+
+
+def _lock(unet):
+    with GUARD:
+        return LOCKS.setdefault(unet, RLock()) if isinstance(unet, torch.nn.Module) else nullcontext()
+
+
+def _recorded(unet, guidance, keep):
     replaced = dict(getattr(unet, "attn_processors", {}))
     modules = {key: unet.get_submodule(key.removesuffix(".processor")) for key in replaced}
     cross = [key for key in replaced if getattr(modules[key], "is_cross_attention", False)]
@@ -146,7 +172,7 @@ def matching_score(maps: torch.Tensor, tokens: Sequence[int], *, scale: float = 
     (1/scale)·log of the mean of exp(scale·p) over tokens and pixels, with p the attention averaged over heads, layers
     and calls (maps over their sum over all tokens): the mean of p for scale → 0, its maximum for → ∞.
     """
-    scale = positive("scale", scale)
+    scale, _ = positive("scale", scale), tensor("maps", maps, [4])
     p = _chosen(maps / maps.sum(1, keepdim=True), tokens).flatten(1)
     return ((scale * p).logsumexp(1) - math.log(p.shape[1])) / scale
 
@@ -198,4 +224,5 @@ def attention_maps(
     with record(model.unet, keep=denoiser.keep) as recorder:
         denoiser.recorder = recorder
         nll(denoiser, x, condition, noise=noise, samples=samples, seed=seed, proposal=proposal, batch_size=batch_size)
+    denoiser.recorder = None  # no circle that holds the network
     return daam(recorder, x.shape[2:]) / (samples * sum(layer.heads for layer in recorder.layers.values()))

@@ -42,7 +42,7 @@ def _batch(name, x, like=None):
 
 
 def per_row(values: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    """View `values` (N,) so that they broadcast over the trailing dimensions of x (N, *shape). ValueError for others."""
+    """View `values` (N,) so that they broadcast over the trailing dimensions of x (N, *shape); else ValueError."""
     if not isinstance(values, torch.Tensor) or values.numel() not in (1, len(x)):
         refuse("values", f"a tensor of one number per row ({len(x)},)", values)
     return values.reshape(-1, *[1] * (x.ndim - 1))

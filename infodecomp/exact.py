@@ -93,7 +93,7 @@ class Exact:
     """The common part: flattening, dtype and device. Subclasses give `dim` and `_solve`."""
 
     dim: int
-    shape: tuple[int, ...] = ()  # of one x, where it is known
+    shape: Any = ()  # of one x, where it is known
     device = torch.device("cpu")
 
     def _solve(self, z, signal, noise, condition):
@@ -170,6 +170,7 @@ class JointGaussian(Exact):
         joint = _Normal(mean, tensor("cov", cov, [2]))
         if whole("dim_x", dim_x, 1) >= len(joint.mean):
             raise ValueError(f"dim_x must be a whole number in [1, {len(joint.mean) - 1}], got {dim_x}")
+        self.shape = (dim_x,)
         self.dim, self.mean, self.cov = dim_x, joint.mean, tensor("cov", cov, [2])
         self._conditionals: dict[tuple, tuple] = {}
         marginal, full = (self._conditional((seen,) * (len(self.mean) - dim_x))[1] for seen in (False, True))

@@ -21,7 +21,7 @@ OFF = "clip_sample thresholding use_karras_sigmas use_exponential_sigmas use_bet
 def karras_sigmas(low: float, high: float, steps: int, rho: float = 7.0) -> torch.Tensor:
     """Noise levels of `steps` steps between two log-SNRs, (steps + 1,) float64, from exp(−low/2) to exp(−high/2).
 
-    Equal steps of sigma^(1/rho) (Karras et al. 2022, Eq. 5). Raises ValueError unless low < high, steps ≥ 1 and rho > 0.
+    Equal steps of sigma^(1/rho) (Karras et al. 2022, Eq. 5). ValueError unless low < high, steps ≥ 1 and rho > 0.
     """
     (low, high), steps, rho = pair("range", (low, high)), whole("steps", steps, 1), positive("rho", rho)
     ends = logsnr_to_sigma(torch.tensor([low, high])) ** (1 / rho)

@@ -5,7 +5,6 @@ variance: ∫ f dα = E[f(α) / density(α)]. Draws are stratified unless asked 
 n/2 bins of equal probability, and the spread inside the bins gives the standard error.
 """
 
-import math
 from collections.abc import Sequence
 from typing import TypeAlias
 

@@ -3,8 +3,6 @@
 import math
 from typing import Any
 
-import torch
-
 from .checks import floats, number, refuse
 from .estimates.estimate import Estimate
 

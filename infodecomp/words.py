@@ -81,9 +81,7 @@ def word_maps(
     with equally many chosen words. Image i has the noise of row i of x in infodecomp.nll; measured alone, of row 0.
     """
     sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples)
-    _check_options(model, placeholder, alternatives)
-    if alternatives is not None:
-        check_paths(sampling)
+    _check_options(model, placeholder, alternatives, sampling)
     asked, x = _asked(model, image, caption, words, placeholder), model.encode(image)
     if len(x) != len(asked):
         raise ValueError(f"image must be one for each caption, got {len(x)} for {len(asked)}")
@@ -94,13 +92,15 @@ def word_maps(
     return [maps[i] for i in range(len(asked))] if isinstance(caption, list | tuple) else maps[0]
 
 
-def _check_options(model, placeholder, alternatives):
+def _check_options(model, placeholder, alternatives, sampling):
     if not (callable(model) and callable(getattr(model, "encode", None))):
         refuse("model", "one of infodecomp.load", model)
     if placeholder is not None:
         check_text("placeholder", placeholder, "a str or None")
-    if alternatives is not None and not callable(alternatives):
-        refuse("alternatives", "a function of (caption, position)", alternatives)
+    if alternatives is not None:
+        check_paths(sampling)
+        if not callable(alternatives):
+            refuse("alternatives", "a function of (caption, position)", alternatives)
 
 
 def _against(model, x, one, i, alternatives, sampling):

@@ -24,7 +24,6 @@ COUNTS = ["x", 0, -1, 1.5, NAN, True, None]
 LEVELS = ["x", None, NAN, [None], True, [[1.0], [1.0, 2.0]], torch.tensor([0.0, NAN]), 1j, torch.ones(2) > 0]
 RANGES = ["x", 5, (1.0,), (1.0, 2.0, 3.0), (2.0, 1.0), (1.0, 1.0), (0, INF), (NAN, 1), ("a", "b"), (False, True)]
 STRINGS = [None, 3, NAN, True, ["a"], torch.zeros(3)]
-LIST = "every bad value of an argument"
 
 
 def never(z, logsnr, condition):
@@ -51,6 +50,10 @@ def maps(**options):
     return idc.HeatMaps(**{"image": Image.new("RGB", (2, 2)), "maps": MAPS} | options)
 
 
+def written(values, error=0.5):
+    return numbers.pm(values, error)
+
+
 def lab(**options):
     return idc.SceneLab(**options)
 
@@ -72,7 +75,10 @@ TABLE = {  # a call that takes one argument by name: {the argument: its bad valu
     channel.logsnr_to_alpha_bar: ({}, {"logsnr": LEVELS}),
     channel.logsnr_to_sigma: ({}, {"logsnr": LEVELS}),
     channel.logsnr_to_time: ({}, {"logsnr": LEVELS}),
-    channel.alpha_bar_to_logsnr: ({"alpha_bar": 0.5}, {"alpha_bar": [*LEVELS, -0.1, 1.1], "one_minus": [0.1, 2, "x", NAN]}),
+    channel.alpha_bar_to_logsnr: (
+        {"alpha_bar": 0.5},
+        {"alpha_bar": [*LEVELS, -0.1, 1.1], "one_minus": [0.1, 2, "x", NAN]},
+    ),
     channel.time_to_logsnr: ({"time": 0.5}, {"time": [*LEVELS, -0.1, 1.1], "one_minus": [0.1, 2, "x", NAN]}),
     channel.sigma_to_logsnr: ({}, {"sigma": [*LEVELS, -1.0]}),
     channel.logsnr_to_timestep: (
@@ -199,7 +205,12 @@ TABLE = {  # a call that takes one argument by name: {the argument: its bad valu
     captions.units: ({"caption": "a cat"}, {"caption": STRINGS, "phrases": ["left of", 3, [3], None]}),
     captions.without: (
         {"caption": "a cat", "start": 0, "stop": 1},
-        {"caption": STRINGS, "start": ["x", None, -1, 2, True, NAN], "stop": ["x", 0, 3, 1.0], "placeholder": [3, True]},
+        {
+            "caption": STRINGS,
+            "start": ["x", None, -1, 2, True, NAN],
+            "stop": ["x", 0, 3, 1.0],
+            "placeholder": [3, True],
+        },
     ),
     captions.replace: (
         {"caption": "a cat", "start": 0, "stop": 1, "text": "the"},
@@ -224,7 +235,7 @@ TABLE = {  # a call that takes one argument by name: {the argument: its bad valu
             "denoiser": [None, 3],
             "x": BATCHES,
             "y": [3, True, ["a"] * 3],
-            "given": [3, True, ["a"] * 3, idc.Alternatives(["a", "b"], torch.ones(3, 2), steps=2)],
+            "given prior": [3, True, ["a"] * 3, idc.Alternatives(["a", "b"], torch.ones(3, 2), steps=2)],
             "kind": ["x", None, 3, [], NAN],
         },
     ),
@@ -239,7 +250,12 @@ TABLE = {  # a call that takes one argument by name: {the argument: its bad valu
     idc.matched_gap: ({"denoiser": never, "x": X, "y": "a"}, {"denoiser": [None, 3], "x": BATCHES, "y": [3, True]}),
     idc.shuffled_gap: (
         {"denoiser": never, "x": X, "y": ["a", "b"]},
-        {"denoiser": [None, 3], "x": [*BATCHES, X[:1]], "y": [3, "a", ["a"]], "cap": [*NUMBERS[:1], *NUMBERS[2:], 99, -99]},
+        {
+            "denoiser": [None, 3],
+            "x": [*BATCHES, X[:1]],
+            "y": [3, "a", ["a"]],
+            "cap": [*NUMBERS[:1], *NUMBERS[2:], 99, -99],
+        },
     ),
     idc.Alternatives: (
         {"conditions": ["a", "b"]},
@@ -266,13 +282,19 @@ TABLE = {  # a call that takes one argument by name: {the argument: its bad valu
     attention.record: ({}, {"unet": [None, 3, torch.nn.Linear(2, 2)]}),
     attention.word_map: (
         {"maps": torch.ones(1, 3, 2, 2), "tokens": [1]},
-        {"maps": ["x", None, torch.ones(3), torch.ones(1, 3, 2, 2) * NAN], "tokens": [[], [3], [-1], [True], "x", 1, [1.0]]},
+        {
+            "maps": ["x", None, torch.ones(3), torch.ones(1, 3, 2, 2) * NAN],
+            "tokens": [[], [3], [-1], [True], "x", 1, [1.0]],
+        },
     ),
     attention.matching_score: (
         {"maps": torch.ones(1, 3, 2, 2), "tokens": [1]},
         {"maps": ["x", None, torch.ones(3)], "tokens": [[], [3], [-1], [True], "x", 1], "scale": [*NUMBERS, 0, -1]},
     ),
-    attention.daam: ({"recorder": attention.Recorder(None, False), "size": (2, 2)}, {"recorder": [None, 3], "size recorder": [3, None]}),
+    attention.daam: (
+        {"recorder": attention.Recorder(None, False), "size": (2, 2)},
+        {"recorder": [None, 3], "size recorder": [3, None]},
+    ),
     attention.attention_maps: ({"model": None, "x": X, "caption": "a"}, {"model": [None, 3, MODEL]}),
     idc.load: (
         {},
@@ -285,7 +307,10 @@ TABLE = {  # a call that takes one argument by name: {the argument: its bad valu
             "compile": ["x", None, 3],
         },
     ),
-    MODEL.encode: ({}, {"images": [None, 3, [], [None], "no such file", Image.new("RGB", (3, 3)), X, np.zeros((32, 32))]}),
+    MODEL.encode: (
+        {},
+        {"images": [None, 3, [], [None], "no such file", Image.new("RGB", (3, 3)), X, np.zeros((32, 32))]},
+    ),
     MODEL.decode: ({}, {"x": ["x", None, X, torch.zeros(1, 3, 32, 32), torch.zeros(1, 12, 16, 16) + NAN]}),
     MODEL.condition: ({}, {"captions text": [3, True, [3], ["the the the"]]}),
     MODEL.generate: ({"captions": "red"}, {"captions": [3, [], True], "seed": ["x", -1, True, None], "steps": COUNTS}),
@@ -293,18 +318,32 @@ TABLE = {  # a call that takes one argument by name: {the argument: its bad valu
     MODEL.tokens: ({"caption": "red", "position": 0}, {"tokens": []}),
     idc.scenes.render: ({}, {"scene": [None, 3, "x", (1, 2), [], {}]}),
     idc.scenes.captions: ({}, {"scene": [None, 3, "x", (1, 2), [], {}]}),
-    idc.scenes.mask: ({"scene": SCENE, "word": "the"}, {"scene": [None, [], "x"], "word text": [None, 3, "zebra", ["a"]]}),
+    idc.scenes.mask: (
+        {"scene": SCENE, "word": "the"},
+        {"scene": [None, [], "x"], "word text": [None, 3, "zebra", ["a"]]},
+    ),
     idc.scenes.sample: ({"count": 1}, {"count": COUNTS, "seed": ["x", -1, 1.5, True, None]}),
     idc.scenes.log_prob: ({"scene": SCENE}, {"scene": [None, [], 3], "text": [None, 3, "zebra", ["a"]]}),
     idc.scenes.information: ({"scene": SCENE, "y": CAPTION}, {"scene": [None, []], "y text": [None, 3, "zebra"]}),
-    idc.scenes.alternatives: ({"caption": CAPTION, "word": 0}, {"caption text": [None, 3, "zebra"], "word": [None, 99, "zebra", True, []]}),
+    idc.scenes.alternatives: (
+        {"caption": CAPTION, "word": 0},
+        {"caption text": [None, 3, "zebra"], "word": [None, 99, "zebra", True, []]},
+    ),
     idc.scenes.posterior: ({}, {"text": [3, "zebra", ["a"]]}),
     idc.scenes.nearest: ({}, {"text": [3, None, ["a"]]}),
     maps: (
         {},
         {
             "image": [None, 3, "no such file", torch.zeros(2, 2), torch.zeros(2, 2, 2), torch.zeros(3, 2, 2) + NAN, []],
-            "maps": [None, 3, {}, {"MI": {}}, {"MI": {"red": torch.ones(3)}}, {"MI": {"red": torch.ones(2, 2) * NAN}}, {"MI": {"red": "x"}}],
+            "maps map": [
+                None,
+                3,
+                {},
+                {"MI": {}},
+                {"MI": {"red": torch.ones(3)}},
+                {"MI": {"red": torch.ones(2, 2) * NAN}},
+                {"MI": {"red": "x"}},
+            ],
             "caption words": [3, "", "blue", True],
             "exact maps": [3, {"MI": 3}, "x"],
             "attention": [3, "x", [torch.ones(2, 2)] * 2],
@@ -331,12 +370,20 @@ TABLE = {  # a call that takes one argument by name: {the argument: its bad valu
     numbers.mean_and_error: ({}, {"values": ["x", None, 3.0, [1.0], [1.0, NAN], [[1.0, 2.0]], True]}),
     numbers.pm: (
         {"values": [1.0, 2.0]},
-        {"values": ["x", None, [1.0]], "error": ["x", [1.0, 2.0], NAN, -1], "spec": ["x", 3, None], "error_spec": ["x", 3]},
+        {"values": ["x", None, [1.0]], "spec": ["x", 3, None], "error_spec": ["x", 3]},
     ),
+    written: ({"values": 1.0}, {"values": ["x", None, NAN, True], "error": ["x", [1.0, 2.0], NAN, -1]}),
     plot.pictures: (
         {"images": torch.zeros(1, 3, 2, 2)},
         {
-            "images": ["x", None, torch.zeros(3, 2, 2), torch.zeros(1, 2, 2, 2), torch.zeros(1, 3, 2, 2) + NAN, torch.zeros(0, 3, 2, 2)],
+            "images": [
+                "x",
+                None,
+                torch.zeros(3, 2, 2),
+                torch.zeros(1, 2, 2, 2),
+                torch.zeros(1, 3, 2, 2) + NAN,
+                torch.zeros(0, 3, 2, 2),
+            ],
             "titles": ["x", 3, [], ["a", "b"]],
             "width": [*NUMBERS, 0, -1],
         },
@@ -344,7 +391,7 @@ TABLE = {  # a call that takes one argument by name: {the argument: its bad valu
     plot.profile: ({"estimate": None}, {"estimate": [None, 3, "x"]}),
     datasets.photograph: ({}, {"name": [None, 3, "zebra", [], "__all__"], "size": [0, -1, 1.5, True, "x", NAN]}),
     datasets.drawn: ({"fit": None, "count": 3}, {"fit": [None, 3]}),
-}  # fmt: skip
+}
 CASES = [
     pytest.param(call, good, argument, value, id=f"{getattr(call, '__name__', type(call).__name__)}-{argument}-{k}")
     for call, (good, bad) in TABLE.items()

@@ -26,6 +26,7 @@ def matched_gap(
     at different log-SNRs can cancel: the profile shows them one by one, and a proposal of shorter range sums fewer.
     Arguments and Raises as for infodecomp.pointwise_information (not kind). Returns an Estimate; its map shows where.
     """
+    condition_length(y, "y")
     if isinstance(given, Alternatives):  # both kinds along the same paths
         standard = pointwise_information(denoiser, x, y, given, kind="standard", **options)
         return standard - pointwise_information(denoiser, x, y, given, kind="orthogonal", **options)

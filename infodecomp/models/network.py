@@ -19,7 +19,7 @@ class Network:
     """A model with a network `unet` that takes timesteps of a `schedule`: log-SNRs at timesteps 0, 1, …, numpy."""
 
     unet: Any
-    shape: tuple[int, ...]
+    shape: tuple[int, int, int]
     schedule: np.ndarray
     logsnr_range: tuple[float, float]
     device: torch.device

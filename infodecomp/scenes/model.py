@@ -66,13 +66,16 @@ class ScenesModel(Model):
     def encode(self, images: Any) -> torch.Tensor:
         """x (B, 12, 16, 16) float32 of one or several 32 × 32 pictures: PIL, paths, uint8 arrays or tensors, or a float
         tensor (B, 3, 32, 32) from −1 to 1 (infodecomp.models.pictures). Raises ValueError for another size."""
-        found = pictures(images)
-        tensor = isinstance(found, torch.Tensor)
-        sizes = {tuple(found.shape[1:])} if tensor else {image.size for image in found}
-        if sizes != ({(3, SIZE, SIZE)} if tensor else {(SIZE, SIZE)}):
+        found: Any = pictures(images)
+        floats = isinstance(found, torch.Tensor)
+        sizes = {tuple(image.shape[1:] if floats else image.size) for image in found}
+        if sizes != {(SIZE, SIZE)} or (floats and found.shape[1] != 3):
             raise ValueError(f"images must be PIL images of {SIZE} × {SIZE} pixels, got {sorted(map(str, sizes))}")
-        unit = (found + 1) / 2 if tensor else torch.tensor(np.array(found)).permute(0, 3, 1, 2) / 255.0
-        return pixel_unshuffle((unit.to(MEAN.device) - MEAN) / SCALE, 2).float().to(self.device)
+        if isinstance(found, torch.Tensor):
+            unit = (found.detach().cpu() + 1) / 2
+        else:
+            unit = torch.tensor(np.array(found)).permute(0, 3, 1, 2) / 255.0
+        return pixel_unshuffle((unit - MEAN) / SCALE, 2).float().to(self.device)
 
     def decode(self, x: torch.Tensor) -> list[Image.Image]:
         """PIL images of x (B, 12, 16, 16), clipped to the range of 8 bits."""
