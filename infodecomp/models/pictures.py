@@ -20,8 +20,8 @@ def upright(image: Any, name: str = "images") -> Image.Image:
     """
     if isinstance(image, str | Path):
         try:
-            with Image.open(image) as file:
-                image = file.copy() if file.getexif() is None else ImageOps.exif_transpose(file)
+            with Image.open(image) as file:  # turned while open: some formats forget the tag in a copy
+                image = ImageOps.exif_transpose(file)
         except (OSError, ValueError, UnidentifiedImageError):
             refuse(name, "a path of a picture", str(image))
     elif isinstance(image, torch.Tensor) and image.dtype == torch.uint8 and image.ndim == 3:
@@ -50,7 +50,7 @@ def _levels(array, name):
 def signed(values: Any, name: str = "images") -> torch.Tensor:
     """Float pictures (B, C, H, W), C 1 or 3, from −1 to 1. ValueError for other numbers, and where none is negative:
     such a picture may run from 0 to 1."""
-    values = torch.as_tensor(values)
+    values = values if isinstance(values, torch.Tensor) else torch.tensor(values)
     if values.ndim != 4 or values.shape[1] not in (1, 3) or not values.is_floating_point() or not values.numel():
         refuse(name, ACCEPTED, values)
     if not bool(values.isfinite().all()):
@@ -66,7 +66,7 @@ def pictures(images: Any, name: str = "images") -> list[Image.Image] | torch.Ten
     """RGB pictures of one or a list of what `upright` takes, or of a batch (B, …) of such arrays or tensors; float
     tensors (B, C, H, W) stay tensors (see `signed`). Raises ValueError for anything else."""
     whole = isinstance(images, torch.Tensor | np.ndarray)
-    if whole and torch.as_tensor(images).is_floating_point():
+    if whole and (images.is_floating_point() if isinstance(images, torch.Tensor) else images.dtype.kind == "f"):
         return signed(images, name)
     if whole and images.ndim == 4:
         images = list(images)
