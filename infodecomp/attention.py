@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch.nn.functional import interpolate
 
-from .checks import batch, positive, refuse, shown, tensor
+from .checks import batch, positive, refuse, shown, tensor, whole
 from .denoiser import Condition
 from .estimates.information import nll
 from .integrate import Proposal
@@ -155,8 +155,8 @@ def daam(recorder: Recorder, size: Sequence[int]) -> torch.Tensor:
 def _chosen(maps, tokens):
     if tensor("maps", maps, [4]).shape[1] < 1:
         refuse("maps", "(B, tokens, h, w)", maps)
-    whole = isinstance(tokens, Sequence) and all(type(t) is int and 0 <= t < maps.shape[1] for t in tokens)
-    if not whole or not len(tokens):
+    places = isinstance(tokens, Sequence) and all(type(t) is int and 0 <= t < maps.shape[1] for t in tokens)
+    if not places or not len(tokens):
         refuse("tokens", f"positions from 0 to {maps.shape[1] - 1}, at least one", tokens)
     return maps[:, list(tokens)]
 
@@ -218,7 +218,7 @@ def attention_maps(
         raise ValueError(f"model needs .unet, whose attention is recorded, got {type(model).__name__}")
     if isinstance(proposal, str):  # the pilot of "fit" would be recorded as well
         raise ValueError(f"proposal must be None or a Proposal, got {shown(proposal)}")
-    x = batch("x", x)
+    x, samples = batch("x", x), whole("samples", samples, 2, step=2)
     denoiser = _Recorded(model, len(x))
     condition = model.condition(caption), torch.arange(len(x))
     with record(model.unet, keep=denoiser.keep) as recorder:

@@ -14,7 +14,7 @@ from .checks import text as check_text
 # the signs that Unicode's line breaking (UAX 14) keeps at a number ($ € % ° +), # and @, and the dots of abbreviations.
 LETTER = r"[\p{L}\p{M}\p{N}\p{Pc}\p{Extended_Pictographic}\p{Emoji_Modifier}\p{RI}]"
 SIGN = r"[\p{Sc}\p{LB=PR}\p{LB=PO}#]"
-WORD = regex.compile(rf"(?:(?:{SIGN}|@)+|['’](?=\d\ds\b))?{LETTER}(?:.*{LETTER})?{SIGN}*", regex.DOTALL)
+WORD = regex.compile(rf"(?:(?:{SIGN}|@)+|['’](?=\d\d[sS]\b))?{LETTER}(?:.*{LETTER})?{SIGN}*", regex.DOTALL)
 SHORT = "Mr Mrs Ms Dr Prof St Mt Ft Ave Blvd Jr Sr vs etc approx".casefold().split()
 DOTTED = regex.compile(r"(?:\p{L}\.)+\p{L}")
 PAIRS = "()", "[]", "{}", "“”", "‘’", "«»", '""', "''", "**"

@@ -82,11 +82,11 @@ def scheduled(denoiser: Denoiser, z: torch.Tensor, condition: Condition, schedul
     on += ["algorithm_type"] * str(config.get("algorithm_type")).startswith("sde")
     if not names & {f"{name}Scheduler" for name in SCHEDULERS}:
         raise ValueError(f"scheduler must be one of {', '.join(SCHEDULERS)} of diffusers, got {_classes(scheduler)[0]}")
+    if kind != "epsilon" or bar is None:
+        raise ValueError(f"scheduler must have alphas_cumprod and expect 'epsilon', got {kind!r}")
     if on:
         got = ", ".join(f"{name}={config.get(name)}" for name in on)
         raise ValueError(f"scheduler must neither clip, threshold nor draw noise, and use trained timesteps, got {got}")
-    if kind != "epsilon" or bar is None:
-        raise ValueError(f"scheduler must have alphas_cumprod and expect 'epsilon', got {kind!r}")
     scheduler.set_timesteps(steps)
     for t in scheduler.timesteps:
         logsnr = alpha_bar_to_logsnr(bar[t].double()).to(z)

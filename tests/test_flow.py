@@ -86,6 +86,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of diffusers, as it makes a scheduler
 @pytest.mark.parametrize("name", REFUSED)
 def test_schedulers_that_would_go_elsewhere_are_refused(name):
     import diffusers
@@ -101,6 +102,7 @@ def test_schedulers_that_would_go_elsewhere_are_refused(name):
         assert got in str(refused.value) and "\n" not in str(refused.value)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of diffusers, as it makes a scheduler
 @pytest.mark.parametrize(
     "name", [n for n in flow.SCHEDULERS if "Inverse" not in n and n not in ("DDIM", "DDIMParallel")]
 )
