@@ -98,9 +98,9 @@ def _check_options(model, placeholder, alternatives, sampling):
     if placeholder is not None:
         check_text("placeholder", placeholder, "a str or None")
     if alternatives is not None:
-        check_paths(sampling)
         if not callable(alternatives):
             refuse("alternatives", "a function of (caption, position)", alternatives)
+        check_paths(sampling)
 
 
 def _against(model, x, one, i, alternatives, sampling):
