@@ -66,14 +66,16 @@ def text(name: str, value: object, accepted: str = "a str") -> str:
     return value
 
 
-def floats(name: str, value: Any, finite: bool = False) -> torch.Tensor:
+def floats(name: str, value: Any, finite: bool = False, mask: bool = False) -> torch.Tensor:
     """Numbers of any shape as float64. ValueError for anything else, and for NaN (infinity too, if `finite`).
+
+    mask: True and False are taken as 1 and 0.
 
     Values on an accelerator are not looked at, since that would wait for it.
     """
     try:
         found = torch.as_tensor(value)
-        if found.is_complex() or found.dtype == torch.bool:
+        if found.is_complex() or (found.dtype == torch.bool and not mask):
             raise TypeError
     except (TypeError, ValueError, RuntimeError):
         refuse(name, "a number or a tensor of numbers", value)

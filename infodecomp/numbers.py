@@ -14,7 +14,7 @@ def mean_and_error(values: Any) -> tuple[float, float]:
     """
     if isinstance(values, Estimate):
         return values.mean()
-    values = floats("values", values, finite=True)
+    values = floats("values", values, finite=True, mask=True)
     if values.ndim != 1 or len(values) < 2:
         raise ValueError(f"values must be two or more in a row (N,), got shape {tuple(values.shape)}")
     return values.mean().item(), values.std().item() / math.sqrt(len(values))
