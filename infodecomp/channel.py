@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import torch
 
-from .checks import floats, refuse
+from .checks import floats, refuse, seen
 
 Numbers: TypeAlias = float | torch.Tensor  # one, or a tensor of any shape
 
@@ -37,7 +37,7 @@ def _batch(name, x, like=None):
         refuse(name, "a floating-point tensor (N, *shape)", x)
     if like is not None and x.shape != like.shape:
         raise ValueError(f"{name} must have the shape {tuple(like.shape)}, got {tuple(x.shape)}")
-    if x.device.type == "cpu" and not bool(x.isfinite().all()):
+    if seen(x) and not bool(x.isfinite().all()):
         raise ValueError(f"{name} must be finite, got NaN or infinity")
 
 
@@ -118,7 +118,7 @@ def logsnr_to_timestep(logsnr: Numbers, schedule: torch.Tensor) -> torch.Tensor:
     Outside it is the first or last one. Works on the device of the schedule and does not wait for it.
     """
     rising, values = -floats("schedule", schedule), -floats("logsnr", logsnr)
-    falls = rising.ndim == 1 and (rising.device.type != "cpu" or bool((rising.diff() > 0).all()))
+    falls = rising.ndim == 1 and (not seen(rising) or bool((rising.diff() > 0).all()))
     if not falls or len(rising) < 2:
         refuse("schedule", "two or more falling log-SNRs (T,)", schedule)
     above = torch.searchsorted(rising, values).clamp(1, len(rising) - 1)

@@ -1,11 +1,30 @@
 """What arguments must be: ValueErrors of one line that name the argument, what is accepted and what came."""
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from numbers import Integral, Real
 from typing import Any, NoReturn
 
 import torch
+
+LOOK = ContextVar("LOOK", default=True)  # whether checks look at values
+
+
+@contextmanager
+def unseen() -> Iterator[None]:
+    """Inside, checks look at kinds and shapes only: the estimators' loops, whose numbers are checked at their ends."""
+    token = LOOK.set(False)
+    try:
+        yield
+    finally:
+        LOOK.reset(token)
+
+
+def seen(values: torch.Tensor) -> bool:
+    """Whether a check may look at values: outside `unseen`, and where it need not wait for an accelerator."""
+    return LOOK.get() and values.device.type == "cpu"
 
 
 def shown(value: object) -> str:
@@ -71,7 +90,7 @@ def floats(name: str, value: Any, finite: bool = False, mask: bool = False) -> t
 
     mask: True and False are taken as 1 and 0.
 
-    Values on an accelerator are not looked at, since that would wait for it.
+    Values are looked at only where they are `seen`.
     """
     try:
         found = torch.as_tensor(value)
@@ -80,7 +99,7 @@ def floats(name: str, value: Any, finite: bool = False, mask: bool = False) -> t
     except (TypeError, ValueError, RuntimeError):
         refuse(name, "a number or a tensor of numbers", value)
     found = torch.as_tensor(value, dtype=torch.float64)
-    if found.device.type == "cpu" and not bool((found.isfinite() if finite else ~found.isnan()).all()):
+    if seen(found) and not bool((found.isfinite() if finite else ~found.isnan()).all()):
         raise ValueError(
             f"{name} must be finite, got NaN or infinity" if finite else f"{name} must not be NaN, got NaN"
         )

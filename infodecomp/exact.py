@@ -13,7 +13,7 @@ import torch
 
 from .channel import Numbers
 from .checks import device as checked_device
-from .checks import floats, log_weights, number, refuse, tensor, whole
+from .checks import floats, log_weights, number, refuse, seen, tensor, whole
 from .integrate import Piecewise, band
 
 Covariance: TypeAlias = Numbers | tuple[torch.Tensor, Numbers]
@@ -108,7 +108,7 @@ class Exact:
         if min(x.ndim - 1, len(self.shape)) > 1 and _sides(x.shape[1:]) != _sides(self.shape):
             shapes = f"(N, {', '.join(map(str, self.shape))}) or (N, {self.dim}), got {tuple(x.shape)}"
             raise ValueError(f"{name} must have the shape {shapes}")
-        if x.device.type == "cpu" and not bool(x.isfinite().all()):
+        if seen(x) and not bool(x.isfinite().all()):
             raise ValueError(f"{name} must be finite, got NaN or infinity")
         return x.detach().to(self.device, torch.float64).flatten(1)
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from ..channel import per_row
-from ..checks import batch, floats, log_weights, refuse, whole
+from ..checks import batch, floats, log_weights, refuse, unseen, whole
 from ..denoiser import Condition, Denoiser, check_finite, condition_length, distinct, send
 from .estimate import Estimate, Profile, hashes_of
 from .measure import Evaluations, Gaps, Quantity, draw_logsnr, generator
@@ -155,6 +155,7 @@ def _weighed(log_w, guesses, step, rise):
 
 
 @torch.no_grad()
+@unseen()
 def _walk(denoiser, x, y, alternatives, kind, sampling, logsnr, weight):
     """All paths of all images, one log-SNR after the other: integrands (B, paths, steps), and the maps of paths and
     their squares, summed over paths."""

@@ -19,6 +19,7 @@ import torch
 from torch.nn.functional import mse_loss
 
 from ..channel import add_noise, per_row
+from ..checks import unseen
 from ..denoiser import Denoiser, Pair, check_finite, condition_length, distinct, encoder, evaluate, narrow, send, take
 from ..integrate import Proposal, pair_variance
 from .sampling import GROUP, Sampling
@@ -226,6 +227,7 @@ class Noise:
 
 
 @torch.no_grad()
+@unseen()
 def measure(
     x: torch.Tensor,
     pairs: Sequence[Pair],

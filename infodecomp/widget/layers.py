@@ -71,7 +71,8 @@ def by_label(layers: Mapping, tokens: dict, caption: str) -> dict:
     """{label: Estimate or map}: words are named with or without the punctuation around them."""
     found = {}
     for word, value in layers.items():
-        label = word if word in tokens or not isinstance(word, str) else core(word)
+        as_written = (label for label, text in tokens.items() if text == word and label not in found)
+        label = word if word in tokens or not isinstance(word, str) else next(as_written, core(word))
         if label not in tokens or label in found:
             fail("words", f"of the caption {caption!r}, each once", shown(word))
         found[label] = value
