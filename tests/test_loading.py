@@ -518,7 +518,5 @@ def test_parts_of_other_libraries_are_refused(library, tmp_path):
     """Their code would run."""
     parts = {"unet": [library, "UNet2DModel"], "scheduler": ["diffusers", "DDPMScheduler"]}
     (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": "DDPMPipeline"} | parts))
-    with pytest.raises(
-        ValueError, match="^name_or_path must have parts of diffusers .* only, got unet of"
-    ):
+    with pytest.raises(ValueError, match="^name_or_path must have parts of diffusers .* only, got unet of"):
         idc.load(tmp_path)
