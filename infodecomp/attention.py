@@ -5,19 +5,25 @@ It shows which tokens a pixel reads, not how much it learns from them: it is not
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from threading import Lock, RLock, get_ident
 from typing import Any, NamedTuple, TypeAlias
-from weakref import proxy
+from weakref import WeakKeyDictionary, proxy
 
 import torch
 from torch.nn.functional import interpolate
 
+from .checks import batch, positive, refuse, shown, tensor, whole
 from .denoiser import Condition
 from .estimates.information import nll
 from .integrate import Proposal
 
 PLAIN = ("AttnProcessor", "AttnProcessor2_0", "SlicedAttnProcessor", "XFormersAttnProcessor", "FusedAttnProcessor2_0")
 RARE = ("spatial_norm", "group_norm", "norm_q", "norm_k", "added_kv_proj_dim", "residual_connection")  # not supported
+
+
+LOCKS: WeakKeyDictionary = WeakKeyDictionary()  # {module: the lock that its recording holds}
+GUARD = Lock()  # of LOCKS
 
 
 class Layer(NamedTuple):
@@ -38,8 +44,14 @@ class Recorder:
         self.layers: dict[str, Layer] = {}
         self.maps: dict[str, torch.Tensor] = {}
         self._keep, self._guidance, self._size = keep, guidance, (0, 0)
+        self._thread = get_ident()  # other threads may denoise meanwhile, unseen
+
+    def _sees(self):
+        return self._thread == get_ident()
 
     def _enter(self, _, args, kwargs):
+        if not self._sees():
+            return
         self._size = tuple((args[0] if args else kwargs.get("sample", kwargs.get("hidden_states"))).shape[-2:])
 
     def _see(self, name, probabilities):
@@ -70,8 +82,9 @@ class _Recording:
         self.recorders = [recorder, *getattr(replaced, "recorders", [])]  # a recording inside another
 
     def __call__(self, attn, hidden_states, encoder_hidden_states=None, attention_mask=None, temb=None):
-        if encoder_hidden_states is None:  # self-attention, for once
-            return self.replaced(attn, hidden_states, None, attention_mask, temb)
+        recorders = [recorder for recorder in self.recorders if recorder._sees()]
+        if encoder_hidden_states is None or not recorders:  # self-attention, for once, or another thread
+            return self.replaced(attn, hidden_states, encoder_hidden_states, attention_mask, temb)
         text = attn.norm_encoder_hidden_states(encoder_hidden_states) if attn.norm_cross else encoder_hidden_states
         parts = attn.to_q(hidden_states), attn.to_k(text), attn.to_v(text)
         query, key, value = (part.unflatten(2, (attn.heads, -1)).transpose(1, 2) for part in parts)
@@ -80,7 +93,7 @@ class _Recording:
         if attention_mask is not None:
             scores = scores + attn.prepare_attention_mask(attention_mask, text.shape[1], len(text), out_dim=4)
         probabilities = scores.softmax(3)
-        for recorder in self.recorders:
+        for recorder in recorders:
             recorder._see(self.name, probabilities)
         out = (probabilities.to(value.dtype) @ value).transpose(1, 2).flatten(2)
         return attn.to_out[1](attn.to_out[0](out)) / attn.rescale_output_factor
@@ -94,7 +107,20 @@ def record(unet: Any, *, guidance: bool = False, keep: Keep = sum_heads) -> Iter
     keep(probabilities (batch, heads, h·w, tokens), layer): its result is summed over calls into maps[layer.name]; by
     default the sum over heads, so that memory is bounded. Tokens include start, end and padding. The network's output
     stays the same up to rounding, and its processors are restored. ValueError for a module without such attention.
+    One thread at a time records a module, others wait; what they denoise meanwhile is not recorded.
     """
+    if not isinstance(guidance, bool) or not callable(keep):
+        refuse("guidance and keep", "a bool and a function", (guidance, keep))
+    with _lock(unet):
+        yield from _recorded(unet, guidance, keep)
+
+
+def _lock(unet):
+    with GUARD:
+        return LOCKS.setdefault(unet, RLock()) if isinstance(unet, torch.nn.Module) else nullcontext()
+
+
+def _recorded(unet, guidance, keep):
     replaced = dict(getattr(unet, "attn_processors", {}))
     modules = {key: unet.get_submodule(key.removesuffix(".processor")) for key in replaced}
     cross = [key for key in replaced if getattr(modules[key], "is_cross_attention", False)]
@@ -118,6 +144,8 @@ def daam(recorder: Recorder, size: Sequence[int]) -> torch.Tensor:
 
     Bicubic interpolation may overshoot below 0; nothing is clipped, so that the sum over tokens is the same everywhere.
     """
+    if not isinstance(recorder, Recorder) or not isinstance(size, list | tuple | torch.Size) or len(size) != 2:
+        refuse("recorder and size", "a Recorder and (h, w)", (type(recorder).__name__, size))
     if not recorder.maps or any(m.shape[2:] != recorder.layers[name].resolution for name, m in recorder.maps.items()):
         raise ValueError(f"recorder must hold maps (B, tokens, h, w), got {list(recorder.maps)}")
     large = [interpolate(maps, tuple(size), mode="bicubic", align_corners=False) for maps in recorder.maps.values()]
@@ -125,8 +153,11 @@ def daam(recorder: Recorder, size: Sequence[int]) -> torch.Tensor:
 
 
 def _chosen(maps, tokens):
-    if not len(tokens) or not all(isinstance(t, int) and 0 <= t < maps.shape[1] for t in tokens):
-        raise ValueError(f"tokens must be positions from 0 to {maps.shape[1] - 1}, at least one, got {tokens!r:.60}")
+    if tensor("maps", maps, [4]).shape[1] < 1:
+        refuse("maps", "(B, tokens, h, w)", maps)
+    places = isinstance(tokens, Sequence) and all(type(t) is int and 0 <= t < maps.shape[1] for t in tokens)
+    if not places or not len(tokens):
+        refuse("tokens", f"positions from 0 to {maps.shape[1] - 1}, at least one", tokens)
     return maps[:, list(tokens)]
 
 
@@ -141,6 +172,7 @@ def matching_score(maps: torch.Tensor, tokens: Sequence[int], *, scale: float = 
     (1/scale)·log of the mean of exp(scale·p) over tokens and pixels, with p the attention averaged over heads, layers
     and calls (maps over their sum over all tokens): the mean of p for scale → 0, its maximum for → ∞.
     """
+    scale, _ = positive("scale", scale), tensor("maps", maps, [4])
     p = _chosen(maps / maps.sum(1, keepdim=True), tokens).flatten(1)
     return ((scale * p).logsumexp(1) - math.log(p.shape[1])) / scale
 
@@ -185,7 +217,8 @@ def attention_maps(
     if not hasattr(model, "unet"):
         raise ValueError(f"model needs .unet, whose attention is recorded, got {type(model).__name__}")
     if isinstance(proposal, str):  # the pilot of "fit" would be recorded as well
-        raise ValueError(f"proposal must be None or a Proposal, got {proposal!r:.60}")
+        raise ValueError(f"proposal must be None or a Proposal, got {shown(proposal)}")
+    x, samples = batch("x", x), whole("samples", samples, 2, step=2)
     denoiser = _Recorded(model, len(x))
     condition = model.condition(caption), torch.arange(len(x))
     with record(model.unet, keep=denoiser.keep) as recorder:

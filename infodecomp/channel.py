@@ -9,33 +9,57 @@ from typing import TypeAlias
 
 import torch
 
+from .checks import floats, refuse, seen
+
 Numbers: TypeAlias = float | torch.Tensor  # one, or a tensor of any shape
 
 
-def _float64(value: Numbers) -> torch.Tensor:
-    return torch.as_tensor(value, dtype=torch.float64)
-
-
-def _refuse_outside(name, value, low, high):
-    inside = (value >= low) & (value <= high)
+def _inside(name, value, high):
+    value = floats(name, value)
+    inside = (value >= 0) & (value <= high)
     if not bool(inside.all()):
-        raise ValueError(f"{name} must lie in [{low:g}, {high:g}], got {value[~inside].flatten()[0].item():g}")
+        raise ValueError(f"{name} must lie in [0, {high:g}], got {value[~inside].flatten()[0].item():g}")
+    return value
+
+
+def _log_complement(value, one_minus):
+    """ln(1 − value); from one_minus, where it is given."""
+    if one_minus is None:
+        return torch.log1p(-value)
+    rest = _inside("one_minus", one_minus, 1)
+    if rest.shape != value.shape or not bool(((value + rest - 1).abs() < 1e-5).all()):
+        refuse("one_minus", f"1 − the first argument, {tuple(value.shape)}", one_minus)
+    return torch.log(rest)
+
+
+def _batch(name, x, like=None):
+    if not isinstance(x, torch.Tensor) or not x.is_floating_point() or x.ndim == 0:
+        refuse(name, "a floating-point tensor (N, *shape)", x)
+    if like is not None and x.shape != like.shape:
+        raise ValueError(f"{name} must have the shape {tuple(like.shape)}, got {tuple(x.shape)}")
+    if seen(x) and not bool(x.isfinite().all()):
+        raise ValueError(f"{name} must be finite, got NaN or infinity")
 
 
 def per_row(values: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    """View `values` (N,) so that they broadcast over the trailing dimensions of x (N, *shape)."""
+    """View `values` (N,) so that they broadcast over the trailing dimensions of x (N, *shape); else ValueError."""
+    if not isinstance(values, torch.Tensor) or values.numel() not in (1, len(x)):
+        refuse("values", f"a tensor of one number per row ({len(x)},)", values)
     return values.reshape(-1, *[1] * (x.ndim - 1))
 
 
 def signal_scale(logsnr: Numbers) -> torch.Tensor:
     """sqrt(σ(α)), the factor of the signal, in the dtype of a tensor. The factor of the noise is signal_scale(−α)."""
-    logsnr = logsnr if isinstance(logsnr, torch.Tensor) else _float64(logsnr)
+    checked = floats("logsnr", logsnr)
+    logsnr = logsnr if isinstance(logsnr, torch.Tensor) and logsnr.is_floating_point() else checked
     return torch.exp(0.5 * torch.nn.functional.logsigmoid(logsnr))
 
 
 def scales(logsnr: Numbers, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Factors of the signal and of the noise at a log-SNR, () or (N,), in the dtype of x and to be multiplied by it."""
-    logsnr = torch.as_tensor(logsnr, dtype=torch.float64, device=x.device)
+    logsnr = floats("logsnr", logsnr).to(x.device)
+    if tuple(logsnr.shape) not in ((), (1,), (len(x),)):
+        raise ValueError(f"logsnr must be a number or one per row ({len(x)},), got shape {tuple(logsnr.shape)}")
     return per_row(signal_scale(logsnr), x).to(x.dtype), per_row(signal_scale(-logsnr), x).to(x.dtype)
 
 
@@ -45,11 +69,8 @@ def add_noise(x: torch.Tensor, logsnr: Numbers, noise: torch.Tensor) -> torch.Te
     x and noise (N, *shape), logsnr a float, or one value per row (N,). Returns (N, *shape) in the dtype of x.
     Raises ValueError when the shapes do not belong together.
     """
-    if noise.shape != x.shape:
-        raise ValueError(f"noise must have the shape of x {tuple(x.shape)}, got {tuple(noise.shape)}")
-    shape = tuple(torch.as_tensor(logsnr).shape)
-    if shape not in ((), (1,), (len(x),)):
-        raise ValueError(f"logsnr must be a number or one per row ({len(x)},), got shape {shape}")
+    _batch("x", x)
+    _batch("noise", noise, x)
     signal, sigma = scales(logsnr, x)
     return signal * x + sigma * noise
 
@@ -60,13 +81,15 @@ def clean(z: torch.Tensor, logsnr: Numbers, eps_hat: torch.Tensor) -> torch.Tens
     z and eps_hat (N, *shape), logsnr a float or (N,). Returns (N, *shape) in the dtype of z. Inverts add_noise where
     eps_hat is the noise.
     """
+    _batch("z", z)
+    _batch("eps_hat", eps_hat, z)
     signal, sigma = scales(logsnr, z)
     return (z - sigma * eps_hat) / signal
 
 
 def logsnr_to_alpha_bar(logsnr: Numbers) -> torch.Tensor:
     """ᾱ = σ(α), DDPM's `alphas_cumprod`. 1 − ᾱ, without cancellation, is logsnr_to_alpha_bar(−α)."""
-    return torch.sigmoid(_float64(logsnr))
+    return torch.sigmoid(floats("logsnr", logsnr))
 
 
 def alpha_bar_to_logsnr(alpha_bar: Numbers, one_minus: Numbers | None = None) -> torch.Tensor:
@@ -75,22 +98,18 @@ def alpha_bar_to_logsnr(alpha_bar: Numbers, one_minus: Numbers | None = None) ->
     Above α ≈ 30 a float64 cannot hold the difference of ᾱ from 1: give `one_minus` = 1 − ᾱ, known from elsewhere,
     and the result is exact at both ends. Raises ValueError outside [0, 1].
     """
-    alpha_bar = _float64(alpha_bar)
-    _refuse_outside("alpha_bar", alpha_bar, 0, 1)
-    rest = torch.log1p(-alpha_bar) if one_minus is None else torch.log(_float64(one_minus))
-    return torch.log(alpha_bar) - rest
+    alpha_bar = _inside("alpha_bar", alpha_bar, 1)
+    return torch.log(alpha_bar) - _log_complement(alpha_bar, one_minus)
 
 
 def logsnr_to_sigma(logsnr: Numbers) -> torch.Tensor:
     """Karras sigma = exp(−α/2): x_α / sqrt(σ(α)) = x + sigma·ε."""
-    return torch.exp(-0.5 * _float64(logsnr))
+    return torch.exp(-0.5 * floats("logsnr", logsnr))
 
 
 def sigma_to_logsnr(sigma: Numbers) -> torch.Tensor:
     """α = −2·ln(sigma). Raises ValueError for a negative sigma; sigma 0 is α = ∞."""
-    sigma = _float64(sigma)
-    _refuse_outside("sigma", sigma, 0, float("inf"))
-    return -2 * torch.log(sigma)
+    return -2 * torch.log(_inside("sigma", sigma, float("inf")))
 
 
 def logsnr_to_timestep(logsnr: Numbers, schedule: torch.Tensor) -> torch.Tensor:
@@ -98,7 +117,10 @@ def logsnr_to_timestep(logsnr: Numbers, schedule: torch.Tensor) -> torch.Tensor:
 
     Outside it is the first or last one. Works on the device of the schedule and does not wait for it.
     """
-    rising, values = -_float64(schedule), -_float64(logsnr)
+    rising, values = -floats("schedule", schedule), -floats("logsnr", logsnr)
+    falls = rising.ndim == 1 and (not seen(rising) or bool((rising.diff() > 0).all()))
+    if not falls or len(rising) < 2:
+        refuse("schedule", "two or more falling log-SNRs (T,)", schedule)
     above = torch.searchsorted(rising, values).clamp(1, len(rising) - 1)
     before = rising[above - 1]
     return (above - 1 + (values - before) / (rising[above] - before)).clamp(0, len(rising) - 1)
@@ -106,12 +128,10 @@ def logsnr_to_timestep(logsnr: Numbers, schedule: torch.Tensor) -> torch.Tensor:
 
 def logsnr_to_time(logsnr: Numbers) -> torch.Tensor:
     """Rectified-flow time s = σ(−α/2), the share of noise in z = (1−s)·x + s·ε. 1 − s is logsnr_to_time(−α)."""
-    return torch.sigmoid(-0.5 * _float64(logsnr))
+    return torch.sigmoid(-0.5 * floats("logsnr", logsnr))
 
 
 def time_to_logsnr(time: Numbers, one_minus: Numbers | None = None) -> torch.Tensor:
     """α = 2·ln((1−s)/s). Far below 0 give `one_minus` = 1 − s, as for alpha_bar. ValueError outside [0, 1]."""
-    time = _float64(time)
-    _refuse_outside("time", time, 0, 1)
-    rest = torch.log1p(-time) if one_minus is None else torch.log(_float64(one_minus))
-    return 2 * (rest - torch.log(time))
+    time = _inside("time", time, 1)
+    return 2 * (_log_complement(time, one_minus) - torch.log(time))

@@ -10,12 +10,14 @@ or one for all (1). A denoiser always receives one entry per row of z.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import torch
 
 from .channel import scales
+from .checks import floats, pair, refuse, shown
 
 Condition: TypeAlias = str | list | torch.Tensor | np.ndarray | tuple | None
 
@@ -48,7 +50,7 @@ def condition_length(condition: Any, name: str = "condition") -> int | None:
         return lengths.pop() if lengths else 1
     if isinstance(condition, list) or (isinstance(condition, torch.Tensor | np.ndarray) and condition.ndim > 0):
         return len(condition)
-    raise ValueError(f"{name} must be None, a str, a list, a tensor or a tuple of tensors, got {condition!r:.60}")
+    raise ValueError(f"{name} must be None, a str, a list, a tensor or a tuple of tensors, got {shown(condition)}")
 
 
 def narrow(condition: Any, images: slice) -> Any:
@@ -122,6 +124,32 @@ def check_finite(*values: torch.Tensor) -> None:
         raise ValueError("denoiser must return finite numbers, got NaN or infinity")
 
 
+def _written(tensors):
+    """What tells whether tensors were written to; inference tensors do not say."""
+    return [None if t.is_inference() else t._version for t in tensors]
+
+
+def evaluate(
+    denoiser: Denoiser, z: torch.Tensor, logsnr: torch.Tensor, condition: Any, thorough: bool = False
+) -> torch.Tensor:
+    """eps_hat like z, as the denoiser returns it: perhaps a buffer that it writes to again.
+
+    ValueError for another shape, and for a denoiser that writes into what it is given; one that does so past torch
+    (numpy, .data) is caught if `thorough`, which waits for the device.
+    """
+    parts = condition if isinstance(condition, tuple) else (condition,)
+    given = [z, logsnr, *(part for part in parts if isinstance(part, torch.Tensor))]
+    before, copy = _written(given), z.clone() if thorough else z
+    eps_hat = denoiser(z, logsnr, condition)
+    if _written(given) != before or not (copy is z or torch.equal(copy, z)):
+        name = getattr(denoiser, "__name__", type(denoiser).__name__)
+        raise ValueError(f"denoiser must leave z, logsnr and condition as they are, {name:.60} wrote into one of them")
+    if not isinstance(eps_hat, torch.Tensor) or eps_hat.shape != z.shape:
+        got = tuple(eps_hat.shape) if isinstance(eps_hat, torch.Tensor) else type(eps_hat).__name__
+        raise ValueError(f"denoiser must return eps_hat of shape {tuple(z.shape)}, got {got}")
+    return eps_hat
+
+
 class Adapter:
     """A network's prediction as eps_hat. Made by from_eps, from_v, from_x0 and from_flow."""
 
@@ -134,11 +162,19 @@ class Adapter:
     ) -> None:
         if not callable(network):
             raise ValueError(f"network must be callable, got {type(network).__name__}")
+        if logsnr_range is not None:
+            logsnr_range = pair("logsnr_range", logsnr_range)
+        if proposal is not None and not (callable(getattr(proposal, "ppf", None)) and not isinstance(proposal, type)):
+            refuse("proposal", "an infodecomp.integrate.Proposal or None", proposal)
         self.network, self._to_eps, self.logsnr_range, self.proposal = network, to_eps, logsnr_range, proposal
 
     def __call__(self, z: torch.Tensor, logsnr: torch.Tensor, condition: Any = None) -> torch.Tensor:
+        if not isinstance(z, torch.Tensor) or not z.is_floating_point() or z.ndim == 0:
+            refuse("z", "a floating-point tensor (N, *shape)", z)
+        if floats("logsnr", logsnr).numel() not in (1, len(z)):
+            refuse("logsnr", f"a number or one per row ({len(z)},)", logsnr)
         logsnr = torch.as_tensor(logsnr, device=z.device).expand(len(z))
-        return self._to_eps(self.network, z, logsnr, condition, *scales(logsnr, z))
+        return self._to_eps(partial(evaluate, self.network), z, logsnr, condition, *scales(logsnr, z))
 
 
 def from_eps(network: Callable, **attributes: Any) -> Adapter:

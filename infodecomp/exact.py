@@ -12,29 +12,11 @@ from typing import Any, TypeAlias
 import torch
 
 from .channel import Numbers
+from .checks import device as checked_device
+from .checks import floats, log_weights, number, refuse, seen, tensor, whole
 from .integrate import Piecewise, band
 
 Covariance: TypeAlias = Numbers | tuple[torch.Tensor, Numbers]
-
-
-def _tensor(name, value, ndims):
-    value = torch.as_tensor(value, dtype=torch.float64)
-    if value.ndim not in ndims:
-        raise ValueError(f"{name} must have {' or '.join(map(str, ndims))} dimensions, got {tuple(value.shape)}")
-    if not bool(value.isfinite().all()):
-        raise ValueError(f"{name} must be finite, got NaN or infinity")
-    return value
-
-
-def _log_weights(name, weights, count):
-    """Logarithms of non-negative weights (…, count), not all zero in any row."""
-    weights = torch.as_tensor(weights)
-    if weights.ndim == 0 or weights.shape[-1] != count:
-        raise ValueError(f"{name} must end in {count} weights, got shape {tuple(weights.shape)}")
-    weights = weights.double()
-    if not bool((weights >= 0).all() and weights.isfinite().all() and (weights.sum(-1) > 0).all()):
-        raise ValueError(f"{name} must be finite weights ≥ 0, not all zero in a row")
-    return weights.log()
 
 
 def one_row(rows: torch.Tensor) -> torch.Tensor:
@@ -42,31 +24,34 @@ def one_row(rows: torch.Tensor) -> torch.Tensor:
     return rows[:1] if rows.ndim > 1 and rows.stride(0) == 0 else rows
 
 
-def _conditioned(log_weights, condition):
+def _conditioned(prior, condition, rows):
     """Log weights (1 or N, K) of the prior times a condition (1 or N, K) ≥ 0, normalised."""
-    log_weights = log_weights[None]
+    prior = prior[None]
     if condition is not None:
-        condition = one_row(torch.as_tensor(condition))
-        log_weights = log_weights + _log_weights("condition", condition, log_weights.shape[1]).to(log_weights.device)
-        if bool((log_weights.amax(1) == -math.inf).any()):
+        if isinstance(condition, torch.Tensor):
+            condition = one_row(condition)
+        prior = prior + log_weights("condition", condition, prior.shape[1]).to(prior.device)
+        if len(prior) not in (1, rows):
+            raise ValueError(f"condition must have 1 or {rows} rows, got {len(prior)}")
+        if bool((prior.amax(1) == -math.inf).any()):
             raise ValueError("condition must leave a positive prior weight in each row")
-    return log_weights.log_softmax(1)
+    return prior.log_softmax(1)
 
 
 class _Normal:
     """N(mean, cov) and its noisy versions, through the eigenvalues of cov."""
 
     def __init__(self, mean, cov, name="cov"):
-        self.mean = _tensor("mean", mean, range(20)).flatten()
+        self.mean = tensor("mean", mean, range(20)).flatten()
         self.basis, self.rest, d = None, None, len(self.mean)
         if isinstance(cov, tuple):
-            factor, noise = _tensor(f"{name}[0]", cov[0], [2]), _tensor(f"{name}[1]", cov[1], [0])
+            factor, noise = tensor(f"{name}[0]", cov[0], [2]), tensor(f"{name}[1]", cov[1], [0])
             if factor.shape[0] != d or factor.shape[1] > d:
                 raise ValueError(f"{name}[0] must be a factor ({d}, rank ≤ {d}), got {tuple(factor.shape)}")
             self.basis, scale, _ = torch.linalg.svd(factor, full_matrices=False)
             self.variances, self.rest = scale**2 + noise, noise
         else:
-            cov = _tensor(name, cov, [0, 1, 2])
+            cov = tensor(name, cov, [0, 1, 2])
             if cov.shape not in ((), (d,), (d, d)):
                 raise ValueError(f"{name} must be a number, ({d},) or ({d}, {d}), got {tuple(cov.shape)}")
             self.variances = cov.expand(d) if cov.ndim < 2 else cov.diagonal()
@@ -100,10 +85,15 @@ class _Normal:
         return -0.5 * (quadratic + logdet + len(self.mean) * math.log(2 * math.pi)), solved
 
 
+def _sides(shape):
+    return [side for side in shape if side != 1]
+
+
 class Exact:
     """The common part: flattening, dtype and device. Subclasses give `dim` and `_solve`."""
 
     dim: int
+    shape: Any = ()  # of one x, where it is known
     device = torch.device("cpu")
 
     def _solve(self, z, signal, noise, condition):
@@ -115,11 +105,16 @@ class Exact:
         if not isinstance(x, torch.Tensor) or not x.is_floating_point() or x.ndim < 2 or x[0].numel() != self.dim:
             got = f"{x.dtype} {tuple(x.shape)}" if isinstance(x, torch.Tensor) else type(x).__name__
             raise ValueError(f"{name} must be a float tensor (N, …) with {self.dim} numbers a row, got {got}")
+        if min(x.ndim - 1, len(self.shape)) > 1 and _sides(x.shape[1:]) != _sides(self.shape):
+            shapes = f"(N, {', '.join(map(str, self.shape))}) or (N, {self.dim}), got {tuple(x.shape)}"
+            raise ValueError(f"{name} must have the shape {shapes}")
+        if seen(x) and not bool(x.isfinite().all()):
+            raise ValueError(f"{name} must be finite, got NaN or infinity")
         return x.detach().to(self.device, torch.float64).flatten(1)
 
     def to(self, device: torch.device | str) -> "Exact":
         """Move the parameters there: evaluations run where the parameters are. Returns the denoiser itself."""
-        self.device = torch.device(device)
+        self.device = checked_device("device", device)
         for part in (self, *getattr(self, "components", [])):
             for name, value in vars(part).items():
                 if isinstance(value, torch.Tensor):
@@ -128,7 +123,10 @@ class Exact:
 
     def __call__(self, z: torch.Tensor, logsnr: torch.Tensor, condition: Any = None) -> torch.Tensor:
         rows = self._rows("z", z)
-        logsnr = torch.as_tensor(logsnr, dtype=torch.float64, device=self.device).expand(len(rows))[:, None]
+        logsnr = floats("logsnr", logsnr, finite=True).to(self.device)
+        if logsnr.numel() not in (1, len(rows)) or logsnr.ndim > 1:
+            raise ValueError(f"logsnr must be a number or one per row ({len(rows)},), got {tuple(logsnr.shape)}")
+        logsnr = logsnr.expand(len(rows))[:, None]
         noise = torch.sigmoid(-logsnr)
         eps = noise.sqrt() * self._solve(rows, torch.sigmoid(logsnr), noise, condition)[1]
         return eps.reshape(z.shape).to(z)
@@ -152,7 +150,7 @@ class Gaussian(Exact):
 
     def __init__(self, mean: torch.Tensor, cov: Covariance) -> None:
         normal = _Normal(mean, cov)
-        self.components, self.dim = [normal], len(normal.mean)
+        self.components, self.dim, self.shape = [normal], len(normal.mean), tuple(torch.as_tensor(mean).shape)
         self.proposal = _scales(normal.largest, normal.smallest)
 
     def _solve(self, z, signal, noise, condition):
@@ -169,10 +167,11 @@ class JointGaussian(Exact):
     """
 
     def __init__(self, mean: torch.Tensor, cov: torch.Tensor, dim_x: int) -> None:
-        joint = _Normal(mean, _tensor("cov", cov, [2]))
-        if not (isinstance(dim_x, int) and 1 <= dim_x < len(joint.mean)):
-            raise ValueError(f"dim_x must be a whole number in [1, {len(joint.mean) - 1}], got {dim_x!r}")
-        self.dim, self.mean, self.cov = dim_x, joint.mean, _tensor("cov", cov, [2])
+        joint = _Normal(mean, tensor("cov", cov, [2]))
+        if whole("dim_x", dim_x, 1) >= len(joint.mean):
+            raise ValueError(f"dim_x must be a whole number in [1, {len(joint.mean) - 1}], got {dim_x}")
+        self.shape = (dim_x,)
+        self.dim, self.mean, self.cov = dim_x, joint.mean, tensor("cov", cov, [2])
         self._conditionals: dict[tuple, tuple] = {}
         marginal, full = (self._conditional((seen,) * (len(self.mean) - dim_x))[1] for seen in (False, True))
         self.proposal = _scales(marginal.largest, full.smallest)
@@ -196,12 +195,13 @@ class JointGaussian(Exact):
             condition = z.new_zeros(1, dim_y), torch.zeros(1, dim_y, dtype=torch.bool)
         if not (isinstance(condition, tuple) and len(condition) == 2):
             raise ValueError("condition must be a tuple (values, observed)")
-        values, observed = (one_row(torch.as_tensor(part).to(z.device)) for part in condition)
+        for name, part in zip(("values", "observed"), condition, strict=True):
+            if not isinstance(part, torch.Tensor) or (part.dtype == torch.bool) != (name == "observed"):
+                refuse(name, "a tensor of numbers" if name == "values" else "a boolean tensor", part)
+        values, observed = (one_row(part.to(z.device)) for part in condition)
         for name, part in (("values", values), ("observed", observed)):
             if part.ndim != 2 or part.shape[1] != dim_y or len(part) not in (1, len(z)):
                 raise ValueError(f"{name} must be (1 or {len(z)}, {dim_y}), got {tuple(part.shape)}")
-        if observed.dtype != torch.bool:
-            raise ValueError(f"observed must be a boolean tensor, got {observed.dtype}")
         if not bool(values.where(observed, torch.zeros(())).isfinite().all()):
             raise ValueError("values must be finite where observed")
         patterns, which = torch.unique(observed, dim=0, return_inverse=True)
@@ -223,10 +223,11 @@ class GaussianMixture(Exact):
     """
 
     def __init__(self, weights: torch.Tensor, means: torch.Tensor, covs: torch.Tensor) -> None:
-        means, covs = _tensor("means", means, range(2, 20)).flatten(1), _tensor("covs", covs, [1, 2, 3])
+        means, covs = tensor("means", means, range(2, 20)), tensor("covs", covs, [1, 2, 3])
+        self.shape, means = tuple(means.shape[1:]), means.flatten(1)
         if len(means) != len(covs):
             raise ValueError(f"means and covs must have as many components, got {len(means)} and {len(covs)}")
-        self.log_weights = _log_weights("weights", weights, len(means)).log_softmax(0)
+        self.log_weights = log_weights("weights", weights, len(means)).log_softmax(0)
         self.components = [_Normal(m, c, f"covs[{k}]") for k, (m, c) in enumerate(zip(means, covs, strict=True))]
         self.dim = means.shape[1]
         prior = self.log_weights.exp()
@@ -236,7 +237,7 @@ class GaussianMixture(Exact):
 
     def _solve(self, z, signal, noise, condition):
         each = [component.solve(z, 0, signal, noise) for component in self.components]
-        log_prob = torch.stack([density for density, _ in each], 1) + _conditioned(self.log_weights, condition)
+        log_prob = torch.stack([density for density, _ in each], 1) + _conditioned(self.log_weights, condition, len(z))
         weights = log_prob.softmax(1)
         return log_prob.logsumexp(1), sum(weights[:, k, None] * solved for k, (_, solved) in enumerate(each))
 
@@ -250,15 +251,13 @@ class FiniteSet(Exact):
     """
 
     def __init__(self, points: torch.Tensor, weights: torch.Tensor | None = None, jitter: float = 0.0) -> None:
-        points = _tensor("points", points, range(2, 20)).flatten(1)
-        if not (isinstance(jitter, int | float) and 0 <= jitter < math.inf):
-            raise ValueError(f"jitter must be a number ≥ 0, got {jitter!r}")
-        if points.numel() == 0:
-            raise ValueError(f"points must not be empty, got shape {tuple(points.shape)}")
+        points = tensor("points", points, range(2, 20))
+        self.shape, points = tuple(points.shape[1:]), points.flatten(1)
+        jitter = number("jitter", jitter, 0, accepted="a number ≥ 0")
         weights = points.new_ones(len(points)) if weights is None else weights
-        self.log_weights = _log_weights("weights", weights, len(points)).log_softmax(0)
+        self.log_weights = log_weights("weights", weights, len(points)).log_softmax(0)
         self.center = points.mean(0)
-        self.points, self.jitter = points - self.center, float(jitter)  # centred: smaller numbers, smaller rounding
+        self.points, self.jitter = points - self.center, jitter  # centred: smaller numbers, smaller rounding
         self.norms, self.dim = (self.points**2).sum(1), points.shape[1]
         self.discrete = jitter == 0
 
@@ -277,7 +276,7 @@ class FiniteSet(Exact):
         return band(min(0.0, widest, jitter), max(0.0, nearest, jitter))
 
     def _solve(self, z, signal, noise, condition):
-        prior, width = _conditioned(self.log_weights, condition), signal * self.jitter**2 + noise
+        prior, width = _conditioned(self.log_weights, condition, len(z)), signal * self.jitter**2 + noise
         log_prob, solved, step = z.new_empty(len(z)), torch.empty_like(z), max(1, 2**24 // len(self.points))
         for start in range(0, len(z), step):
             rows = slice(start, start + step)
@@ -294,7 +293,8 @@ class FiniteSet(Exact):
     def log_prob(self, x: torch.Tensor, condition: Any = None) -> torch.Tensor:
         if not self.discrete:
             return super().log_prob(x, condition)
-        x, prior = self._rows("x", x) - self.center, _conditioned(self.log_weights, condition)
+        x = self._rows("x", x) - self.center
+        prior = _conditioned(self.log_weights, condition, len(x))
         close = 1e-6 * (self.points.abs().max() + self.center.abs().max())
         on = torch.stack([(self.points - row).abs().amax(1) <= close for row in x])
         return prior.expand(len(x), -1).masked_fill(~on, -math.inf).logsumexp(1)

@@ -9,56 +9,88 @@ from typing import Any
 import torch
 
 from .channel import alpha_bar_to_logsnr, logsnr_to_sigma, sigma_to_logsnr
-from .denoiser import Condition, Denoiser, check_finite
+from .checks import batch, floats, pair, positive, refuse, whole
+from .denoiser import Condition, Denoiser, check_finite, condition_length, evaluate
+
+# Deterministic, in the scale of the channel, one evaluation at a trained timestep a step.
+SCHEDULERS = "DDIM DDIMParallel DDIMInverse DPMSolverMultistep DPMSolverMultistepInverse DPMSolverSinglestep".split()
+SCHEDULERS += "DEISMultistep UniPCMultistep PNDM".split()
+OFF = "clip_sample thresholding use_karras_sigmas use_exponential_sigmas use_beta_sigmas".split()
 
 
 def karras_sigmas(low: float, high: float, steps: int, rho: float = 7.0) -> torch.Tensor:
     """Noise levels of `steps` steps between two log-SNRs, (steps + 1,) float64, from exp(−low/2) to exp(−high/2).
 
-    Equal steps of sigma^(1/rho) (Karras et al. 2022, Eq. 5). Raises ValueError for steps < 1.
+    Equal steps of sigma^(1/rho) (Karras et al. 2022, Eq. 5). ValueError unless low < high, steps ≥ 1 and rho > 0.
     """
-    if not (isinstance(steps, int) and steps >= 1):
-        raise ValueError(f"steps must be a whole number ≥ 1, got {steps!r}")
+    (low, high), steps, rho = pair("range", (low, high)), whole("steps", steps, 1), positive("rho", rho)
     ends = logsnr_to_sigma(torch.tensor([low, high])) ** (1 / rho)
     return torch.lerp(ends[0], ends[1], torch.linspace(0, 1, steps + 1, dtype=torch.float64)) ** rho
 
 
 def _eps_hat(denoiser, y, sigma, condition):
     logsnr = sigma_to_logsnr(sigma).to(y.dtype).to(y.device)
-    return denoiser(y / (1 + sigma**2).sqrt(), logsnr.expand(len(y)), condition)
+    return evaluate(denoiser, y / (1 + sigma**2).sqrt(), logsnr.repeat(len(y)), condition)
+
+
+def _checked(denoiser, name, x, condition):
+    """x, checked like the denoiser and its condition."""
+    if not callable(denoiser):
+        refuse("denoiser", "callable", denoiser)
+    x, length = batch(name, x), condition_length(condition)
+    if length not in (None, 1, len(x)):
+        raise ValueError(f"condition must have 1 or {len(x)} rows, as {name} has, got {length}")
+    return x
 
 
 @torch.no_grad()
 def heun(denoiser: Denoiser, y: torch.Tensor, condition: Condition, sigmas: torch.Tensor) -> torch.Tensor:
     """Carry y (B, *shape) = x + sigma·ε along the flow from sigmas[0] to sigmas[-1], two evaluations a step."""
+    y, sigmas = _checked(denoiser, "y", y, condition), floats("sigmas", sigmas, finite=True)
+    if sigmas.ndim != 1 or len(sigmas) < 2 or not bool((sigmas > 0).all()):
+        refuse("sigmas", "two or more positive numbers", sigmas)
     for sigma, following in pairwise(sigmas):
-        slope = _eps_hat(denoiser, y, sigma, condition)
+        slope = _eps_hat(denoiser, y, sigma, condition).clone()  # of a buffer that is perhaps used again
         ahead = _eps_hat(denoiser, y + (following - sigma) * slope, following, condition)
         y = y + (following - sigma) * (slope + ahead) / 2
     check_finite(y)
     return y
 
 
+def _classes(part):
+    return [base.__name__ for base in type(part).__mro__]
+
+
 def _sigmas(denoiser, steps, range):
-    range = range or getattr(denoiser, "flow_range", None) or getattr(denoiser, "logsnr_range", None)
+    for name in ("flow_range", "logsnr_range"):
+        range = getattr(denoiser, name, None) if range is None else range
     if range is None:
         raise ValueError("range must be given as two log-SNRs (low, high), the denoiser has no logsnr_range")
-    return karras_sigmas(*range, steps)
+    return karras_sigmas(*pair("range", range), steps)
 
 
 @torch.no_grad()
 def scheduled(denoiser: Denoiser, z: torch.Tensor, condition: Condition, scheduler: Any, steps: int) -> torch.Tensor:
     """Carry z (B, *shape) = x_α through all steps of a diffusers scheduler, in its own direction.
 
-    ValueError for a scheduler that does not expect ε, or has no alphas_cumprod.
+    ValueError for a scheduler that does not expect ε, has no alphas_cumprod, clips or thresholds, draws noise, or takes
+    other steps than one evaluation at a trained timestep.
     """
-    kind, bar = scheduler.config.get("prediction_type"), getattr(scheduler, "alphas_cumprod", None)
+    z, steps, names = _checked(denoiser, "z", z, condition), whole("steps", steps, 1), set(_classes(scheduler))
+    config, bar = getattr(scheduler, "config", None) or {}, getattr(scheduler, "alphas_cumprod", None)
+    kind, on = config.get("prediction_type"), [name for name in OFF if config.get(name)]
+    on += ["algorithm_type"] * str(config.get("algorithm_type")).startswith("sde")
+    if not names & {f"{name}Scheduler" for name in SCHEDULERS}:
+        raise ValueError(f"scheduler must be one of {', '.join(SCHEDULERS)} of diffusers, got {_classes(scheduler)[0]}")
     if kind != "epsilon" or bar is None:
         raise ValueError(f"scheduler must have alphas_cumprod and expect 'epsilon', got {kind!r}")
+    if on:
+        got = ", ".join(f"{name}={config.get(name)}" for name in on)
+        raise ValueError(f"scheduler must neither clip, threshold nor draw noise, and use trained timesteps, got {got}")
     scheduler.set_timesteps(steps)
     for t in scheduler.timesteps:
         logsnr = alpha_bar_to_logsnr(bar[t].double()).to(z)
-        z = scheduler.step(denoiser(z, logsnr.expand(len(z)), condition), t, z).prev_sample
+        z = scheduler.step(evaluate(denoiser, z, logsnr.repeat(len(z)), condition), t, z).prev_sample
     check_finite(z)
     return z
 
@@ -79,6 +111,7 @@ def to_noise(
     """
     if scheduler is not None:
         return scheduled(denoiser, x, condition, scheduler, steps)
+    x = _checked(denoiser, "x", x, condition)
     sigmas = _sigmas(denoiser, steps, range).flip(0)
     return heun(denoiser, x, condition, sigmas) / (1 + sigmas[-1] ** 2).sqrt()
 
@@ -99,5 +132,6 @@ def from_noise(
     """
     if scheduler is not None:
         return scheduled(denoiser, noise, condition, scheduler, steps)
+    noise = _checked(denoiser, "noise", noise, condition)
     sigmas = _sigmas(denoiser, steps, range)
     return heun(denoiser, noise * (1 + sigmas[0] ** 2).sqrt(), condition, sigmas)

@@ -5,12 +5,13 @@ variance: ∫ f dα = E[f(α) / density(α)]. Draws are stratified unless asked 
 n/2 bins of equal probability, and the spread inside the bins gives the standard error.
 """
 
-import math
 from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
 import torch
+
+from .checks import floats, number, pair, positive, refuse, tensor, whole
 
 Values: TypeAlias = Sequence[float] | torch.Tensor
 
@@ -20,23 +21,29 @@ def pair_variance(first: torch.Tensor, second: torch.Tensor, bins: int, group: i
 
     group: this many neighbouring bins share their noise, so their differences are added before they are squared.
     """
+    if not (isinstance(first, torch.Tensor) and isinstance(second, torch.Tensor) and first.shape == second.shape):
+        refuse("second", f"a tensor of the shape of first, {getattr(first, 'shape', type(first).__name__)}", second)
+    bins, group = whole("bins", bins, 1), whole("group", group, 1)
     difference = first - second
     if group > 1:
         difference = torch.stack([part.sum(1) for part in difference.split(group, 1)], 1)
     return (difference**2).sum(1) / (4 * bins**2)
 
 
-def _range(low, high):
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise ValueError(f"range must be two finite log-SNRs, low < high, got ({low}, {high})")
-    return float(low), float(high)
+def _shares(u):
+    u = floats("u", u)
+    if not bool(((u >= 0) & (u <= 1)).all()):
+        refuse("u", "in [0, 1]", u)
+    return u
 
 
 class Proposal:
     """A density over log-SNR on a finite range. Subclasses give `ppf` and `density`."""
 
     def __init__(self, low: float, high: float, stratified: bool = True) -> None:
-        self.range = _range(low, high)
+        self.range = pair("range", (low, high))
+        if not isinstance(stratified, bool):
+            refuse("stratified", "True or False", stratified)
         self.stratified = stratified
 
     def __repr__(self) -> str:
@@ -52,6 +59,8 @@ class Proposal:
 
     def place(self, uniforms: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Log-SNRs and weights 1/density, both (B, bins, 2), from independent uniforms (B, bins, 2)."""
+        if not isinstance(uniforms, torch.Tensor) or uniforms.ndim != 3 or uniforms.shape[2] != 2:
+            refuse("uniforms", "a tensor (B, bins, 2)", uniforms)
         bins = uniforms.shape[1]
         if self.stratified:
             uniforms = (torch.arange(bins, dtype=torch.float64)[:, None] + uniforms) / bins
@@ -75,18 +84,20 @@ class Logistic(Proposal):
         range: tuple[float, float] | None = None,
         stratified: bool = True,
     ) -> None:
-        if not (scale > 0 and clip > 0):
-            raise ValueError(f"scale and clip must be positive, got {scale} and {clip}")
-        super().__init__(*(range or (loc - clip * scale, loc + clip * scale)), stratified)
+        loc, scale, clip = number("loc", loc), positive("scale", scale), positive("clip", clip)
+        ends = (loc - clip * scale, loc + clip * scale) if range is None else pair("range", range)
+        super().__init__(*ends, stratified)
         self.loc, self.scale = loc, scale
         ends = (torch.tensor(self.range, dtype=torch.float64) - loc) / scale
         self._low, self._mass = torch.sigmoid(ends[0]), torch.sigmoid(ends[1]) - torch.sigmoid(ends[0])
+        if ends[1] > 36 or not self._mass > max(1e-300, 2e-9 * torch.sigmoid(ends[1]).item()):  # rounded away
+            refuse("range", f"where a logistic at {loc:g} of scale {scale:g} has mass", self.range)
 
     def ppf(self, u: torch.Tensor) -> torch.Tensor:
-        return self.loc + self.scale * torch.logit(self._low + u * self._mass)
+        return self.loc + self.scale * torch.logit(self._low + _shares(u) * self._mass)
 
     def density(self, logsnr: torch.Tensor) -> torch.Tensor:
-        u = (logsnr - self.loc) / self.scale
+        u = (floats("logsnr", logsnr) - self.loc) / self.scale
         return torch.sigmoid(u) * torch.sigmoid(-u) / (self.scale * self._mass)
 
 
@@ -94,9 +105,12 @@ class Piecewise(Proposal):
     """A histogram: masses (G,) on the cells between edges (G + 1,). ValueError unless all are positive."""
 
     def __init__(self, edges: Values, masses: Values, *, stratified: bool = True) -> None:
-        edges, masses = (torch.as_tensor(v, dtype=torch.float64) for v in (edges, masses))
-        if len(edges) != len(masses) + 1 or not bool((edges.diff() > 0).all() and (masses > 0).all()):
-            raise ValueError("edges must increase, and masses be positive, one for each cell between them")
+        edges, masses = tensor("edges", edges, [1]), tensor("masses", masses, [1])
+        if len(edges) != len(masses) + 1 or not bool(
+            (edges.diff() > 0).all() and (masses > 1e-15 * masses.sum()).all()
+        ):
+            got = f"got {len(edges)} edges and {len(masses)} masses from {masses.min():g} to {masses.max():g}"
+            raise ValueError(f"edges must increase, and masses be positive, one for each cell between them, {got}")
         super().__init__(edges[0].item(), edges[-1].item(), stratified)
         self.edges, self.masses = edges, masses / masses.sum()
         self._cdf = torch.cat([edges.new_zeros(1), self.masses.cumsum(0)])
@@ -105,16 +119,17 @@ class Piecewise(Proposal):
         return (torch.searchsorted(bounds, values.contiguous(), right=True) - 1).clamp(0, len(self.masses) - 1)
 
     def ppf(self, u: torch.Tensor) -> torch.Tensor:
+        u = _shares(u)
         cell = self._cell(self._cdf, u)
         return self.edges[cell] + (u - self._cdf[cell]) / self.masses[cell] * self.edges.diff()[cell]
 
     def density(self, logsnr: torch.Tensor) -> torch.Tensor:
-        return (self.masses / self.edges.diff())[self._cell(self.edges, logsnr)]
+        return (self.masses / self.edges.diff())[self._cell(self.edges, floats("logsnr", logsnr))]
 
 
 def uniform(low: float, high: float, *, stratified: bool = True) -> Piecewise:
     """Uniform in α on [low, high]; the weight is high − low."""
-    return Piecewise([low, high], [1.0], stratified=stratified)
+    return Piecewise(pair("range", (low, high)), [1.0], stratified=stratified)
 
 
 def band(low: float, high: float, margin: tuple[float, float] = (12.0, 12.0), cells: int = 240) -> Piecewise:
@@ -123,6 +138,11 @@ def band(low: float, high: float, margin: tuple[float, float] = (12.0, 12.0), ce
     Denoising errors change between α = −ln(largest variance) and −ln(smallest). Outside, the spread of an integrand
     falls at least as fast as e^α on the left and e^(−α/2) on the right; this density falls at just these rates.
     """
+    low = number("low", low)
+    high, cells = number("high", high, low, accepted=f"a finite number ≥ low, {low:g}"), whole("cells", cells, 1)
+    if not isinstance(margin, tuple | list) or len(margin) != 2:
+        refuse("margin", "two numbers > 0", margin)
+    margin = positive("margin", margin[0]), positive("margin", margin[1])
     edges = torch.linspace(low - margin[0], high + margin[1], cells + 1, dtype=torch.float64)
     middle = (edges[1:] + edges[:-1]) / 2
     return Piecewise(edges, torch.sigmoid(middle - low) * torch.sigmoid((high - middle) / 2) + 1e-6)
@@ -156,7 +176,11 @@ def fit(
     `Estimate.profile` of a pilot with its own seed: draws 2h and 2h + 1 differ in their noise only. The range is not
     changed. The share `broad` stays uniform, so no weight exceeds (range length)/broad. ValueError for unpaired draws.
     """
-    low, high = _range(*range)
+    (low, high), cells = pair("range", range), whole("cells", cells, 1)
+    broad = number("broad", broad, 1e-9, 1)
+    logsnr, integrand = floats("logsnr", logsnr, finite=True), floats("integrand", integrand, finite=True)
+    if logsnr.ndim != 2 or logsnr.numel() == 0:
+        refuse("logsnr", "(B, samples)", logsnr)
     if logsnr.shape != integrand.shape[-2:] or logsnr.shape[-1] % 2:
         raise ValueError(f"integrand must be (…, {', '.join(map(str, logsnr.shape))}), an even number of draws")
     pairs = integrand.reshape(-1, logsnr.numel() // 2, 2).double().cpu()

@@ -9,12 +9,17 @@ from typing import Any
 
 import torch
 
-from .models.diffusers import DiffusersModel, refuse
+from .checks import device as checked_device
+from .checks import refuse, shown
+from .checks import text as check_text
+from .models.diffusers import DiffusersModel
+from .models.diffusers import refuse as refuse_parts
 from .models.examine import examine
 from .models.network import Network
 from .scenes.model import ExactScenes
 from .scenes.net import NETWORK, NetworkScenes
 
+UNUSED = "safety_checker", "feature_extractor"  # parts of a pipeline
 ACCEPTED = "'scenes', 'scenes-net', a folder, a hub id 'owner/name', a diffusers pipeline or a denoiser"
 
 
@@ -40,8 +45,21 @@ def load(
     photographs; False: no check. compile: the network, for speed (see DiffusersModel.compile); a model without one
     stays as it is. Raises ValueError for anything else, and for a model that fails the check.
     """
+    _check_options(dtype, revision, check, compile)
+    device = None if device is None else checked_device("device", device)
     model = _load(name_or_path, device, dtype, revision, check)
     return model.compile() if compile and isinstance(model, Network) else model
+
+
+def _check_options(dtype, revision, check, compile):
+    if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+        refuse("dtype", "a floating-point torch.dtype or None", dtype)
+    if revision is not None:
+        check_text("revision", revision, "a str or None")
+    if not isinstance(check, bool | list):
+        refuse("check", "True, False or a list of pictures", check)
+    if not isinstance(compile, bool):
+        refuse("compile", "True or False", compile)
 
 
 def _load(name_or_path, device, dtype, revision, check):
@@ -61,13 +79,21 @@ def _load(name_or_path, device, dtype, revision, check):
         dtype = dtype or torch.float32
         pipe = _from_pretrained(str(name_or_path), dtype, revision)
     elif not callable(pipe):
-        raise ValueError(f"name_or_path must be {ACCEPTED}, got {pipe!r:.60}")
+        raise ValueError(f"name_or_path must be {ACCEPTED}, got {shown(pipe)}")
     elif not _is_pipeline(pipe):
         return pipe
     model = DiffusersModel(pipe, device, dtype)
     if check is not False:
         examine(model, None if check is True else check)
     return model
+
+
+def _refuse_libraries(config):
+    """ValueError for a part of another library than diffusers and transformers: its code would run."""
+    parts = {k: v for k, v in config.items() if isinstance(v, list | tuple) and k not in UNUSED and any(v)}
+    odd = [f"{name} of {part[0]!r:.60}" for name, part in parts.items() if part[0] not in ("diffusers", "transformers")]
+    if odd:
+        raise ValueError(f"name_or_path must have parts of diffusers and transformers only, got {', '.join(odd)}")
 
 
 def _is_pipeline(denoiser):
@@ -86,8 +112,9 @@ def _from_pretrained(name, dtype, revision):
             index = index if index.is_file() else hf_hub_download(name, "model_index.json", revision=revision)
             config = json.loads(Path(index).read_text(encoding="utf-8"))
             parts = {k: v[1] for k, v in config.items() if isinstance(v, list | tuple) and len(v) == 2 and v[1]}
-            refuse(parts)  # before anything large is read
-            unused = {k: None for k in ("safety_checker", "feature_extractor") if k in config}
+            _refuse_libraries(config)
+            refuse_parts(parts)  # before anything large is read
+            unused = {k: None for k in UNUSED if k in config}
             if "safety_checker" in config:
                 unused["requires_safety_checker"] = False
             options = {"dtype": dtype, "revision": revision, "use_safetensors": True}

@@ -3,8 +3,7 @@
 import math
 from typing import Any
 
-import torch
-
+from .checks import floats, number, refuse
 from .estimates.estimate import Estimate
 
 
@@ -15,7 +14,7 @@ def mean_and_error(values: Any) -> tuple[float, float]:
     """
     if isinstance(values, Estimate):
         return values.mean()
-    values = torch.as_tensor(values, dtype=torch.float64)
+    values = floats("values", values, finite=True, mask=True)
     if values.ndim != 1 or len(values) < 2:
         raise ValueError(f"values must be two or more in a row (N,), got shape {tuple(values.shape)}")
     return values.mean().item(), values.std().item() / math.sqrt(len(values))
@@ -26,5 +25,14 @@ def pm(values: Any, error: float | None = None, spec: str = ".2f", error_spec: s
 
     spec: how the mean is written ("6.1f", "+.3f"); error_spec: how the error is, None: with as many digits.
     """
-    mean, error = mean_and_error(values) if error is None else (float(values), float(error))
-    return f"{mean:{spec}} ± {error:{error_spec or '.' + spec.rpartition('.')[2]}}"
+    if error is None:
+        mean, error = mean_and_error(values)
+    else:
+        mean, error = number("values", values), number("error", error, 0)
+    formats = {"spec": spec, "error_spec": error_spec or "." + str(spec).rpartition(".")[2]}
+    for name, form in formats.items():
+        try:
+            format(error, form)
+        except (TypeError, ValueError):
+            refuse(name, "how a float is written, such as '.2f'", spec if name == "spec" else error_spec)
+    return f"{mean:{spec}} ± {error:{formats['error_spec']}}"

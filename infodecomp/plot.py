@@ -8,6 +8,8 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from .checks import batch, positive, refuse, whole
+
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 POSITIVE, SIGNED = "viridis", "PuOr_r"  # colour maps for quantities ≥ 0 and for signed ones
 
@@ -31,6 +33,11 @@ def setup() -> None:
 
 def pictures(images: torch.Tensor, titles: Sequence[str] | None = None, *, width: float = 7.0) -> Figure:
     """A row of pictures (N, C, h, w), C = 1 or 3, from black at −1 to white at 1 (clipped). Returns the figure."""
+    if not isinstance(images, torch.Tensor) or images.ndim != 4 or images.shape[1] not in (1, 3) or not len(images):
+        refuse("images", "a tensor (N, C, h, w) with C 1 or 3", images)
+    if titles is not None and (isinstance(titles, str) or not hasattr(titles, "__len__") or len(titles) != len(images)):
+        refuse("titles", f"{len(images)}, one for each picture", titles)
+    images, width = batch("images", images), positive("width", width)
     figure, axes = plt.subplots(1, len(images), figsize=(width, width / len(images) + 0.35), squeeze=False)
     for i, (axis, image) in enumerate(zip(axes[0], images, strict=True)):
         shown = (image.detach().cpu().clamp(-1, 1) + 1) / 2
@@ -49,7 +56,9 @@ def profile(
     Images count as one sample each: the band is the spread of bin means over images, or over draws for one image.
     The area under the line is estimate.nats (its mean over images), less the constant of a density. Returns the axis.
     """
-    axis = axis or plt.gca()
+    if not hasattr(estimate, "profile"):
+        refuse("estimate", "an infodecomp.Estimate", estimate)
+    bins, axis = whole("bins", bins, 1), axis or plt.gca()
     logsnr, integrand = estimate.profile.logsnr.cpu(), estimate.profile.integrand.cpu()
     edges = torch.linspace(*estimate.range, bins + 1, dtype=torch.float64)
     cell = (torch.bucketize(logsnr, edges, right=True) - 1).clamp(0, bins - 1)

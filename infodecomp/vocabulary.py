@@ -6,6 +6,8 @@ from typing import Any
 import torch
 
 from .captions import core, replace, units
+from .checks import refuse, whole
+from .checks import text as check_text
 from .estimates.alternatives import Alternatives
 
 COLOURS = "red orange yellow green blue purple pink brown black white gray".split()
@@ -26,8 +28,8 @@ def _place(caption, word):
 
     ValueError unless it stands there exactly once.
     """
-    text = core(" ".join(word.split()))
-    found = [unit for unit in units(caption, [text]) if core(unit[2]) == text] if text else []
+    text = core(" ".join(check_text("word", word).split()))
+    found = [unit for unit in units(caption, [text]) if core(unit[2]) == text and text]
     if len(found) != 1:
         raise ValueError(f"word must stand once, as a whole, in {caption!r}, got {word!r}")
     return *found[0][:2], text
@@ -42,6 +44,10 @@ def replacements(
     word stays. Raises ValueError unless the word stands in the caption exactly once, as a whole.
     """
     start, stop, word = _place(caption, word)
+    if isinstance(vocabulary, str) or not isinstance(vocabulary, Sequence):
+        refuse("vocabulary", "a list of words", vocabulary)
+    if not all(isinstance(entry, str) and entry.split() for entry in vocabulary):
+        refuse("vocabulary", "a list of words", vocabulary)
     entries = dict.fromkeys([*vocabulary, word])
     return Alternatives([replace(caption, start, stop, entry) for entry in entries], prior)
 
@@ -53,7 +59,7 @@ def from_language_model(caption: str, word: str, model: Any, tokenizer: Any, *, 
     model, tokenizer: transformers' AutoModelForMaskedLM and its tokenizer. Alternatives are the `count` likeliest whole
     words and the word itself, which must be one token (ValueError); probabilities are normalised among them.
     """
-    start, stop, word = _place(caption, word)
+    (start, stop, word), count = _place(caption, word), whole("count", count, 1)
     own = tokenizer.encode(word, add_special_tokens=False)
     if len(own) != 1 or own[0] == tokenizer.unk_token_id:
         raise ValueError(f"word must be one token of the language model, got {word!r}")
@@ -63,8 +69,8 @@ def from_language_model(caption: str, word: str, model: Any, tokenizer: Any, *, 
     probabilities = model(input_ids=ids).logits[0, at].double().softmax(0)
     probabilities[tokenizer.all_special_ids] = 0
     names = [tokenizer.decode([i]).strip() for i in range(len(probabilities))]
-    whole = torch.tensor([name.isalpha() for name in names], device=probabilities.device)  # not a part of a word
-    likely = (probabilities * whole).topk(min(count, int(whole.sum()))).indices.tolist()
+    words = torch.tensor([name.isalpha() for name in names], device=probabilities.device)  # not a part of a word
+    likely = (probabilities * words).topk(min(count, int(words.sum()))).indices.tolist()
     chosen = list(dict.fromkeys([*likely, own[0]]))
     entries = [word if i == own[0] else names[i] for i in chosen]
     return replacements(caption, word, entries, probabilities[chosen])

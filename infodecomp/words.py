@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from .captions import core, units, without
+from .captions import alike, core, units, without
+from .checks import refuse, shown
+from .checks import text as check_text
 from .denoiser import Model
 from .estimates.alternatives import Alternatives, along_paths, check_paths
 from .estimates.estimate import Estimate, run
@@ -79,8 +81,7 @@ def word_maps(
     with equally many chosen words. Image i has the noise of row i of x in infodecomp.nll; measured alone, of row 0.
     """
     sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples)
-    if alternatives is not None:
-        check_paths(sampling)
+    _check_options(model, placeholder, alternatives, sampling)
     asked, x = _asked(model, image, caption, words, placeholder), model.encode(image)
     if len(x) != len(asked):
         raise ValueError(f"image must be one for each caption, got {len(x)} for {len(asked)}")
@@ -89,6 +90,17 @@ def word_maps(
         rows = [i for i, one in enumerate(asked) if len(one.words) == count]
         maps |= zip(rows, _measured(model, x, asked, rows, alternatives, sampling), strict=True)
     return [maps[i] for i in range(len(asked))] if isinstance(caption, list | tuple) else maps[0]
+
+
+def _check_options(model, placeholder, alternatives, sampling):
+    if not (callable(model) and callable(getattr(model, "encode", None))):
+        refuse("model", "one of infodecomp.load", model)
+    if placeholder is not None:
+        check_text("placeholder", placeholder, "a str or None")
+    if alternatives is not None:
+        if not callable(alternatives):
+            refuse("alternatives", "a function of (caption, position)", alternatives)
+        check_paths(sampling)
 
 
 def _against(model, x, one, i, alternatives, sampling):
@@ -113,6 +125,8 @@ def _asked(model, image, caption, words, placeholder):
     single = not isinstance(caption, list | tuple)
     many = not single and isinstance(image, list | tuple)
     images, captions = list(image) if many else [image], [caption] if single else list(caption)
+    if not (single or words is None or isinstance(words, Sequence)):
+        refuse("words", "None or a list, one entry for each caption", words)
     words = [words] * len(captions) if single or words is None else list(words)
     if not len(images) == len(captions) == len(words) > 0:
         got = f"{len(images)}, {len(captions)} and {len(words)}"
@@ -146,7 +160,9 @@ def _measured(model, x, asked, rows, alternatives, sampling):
 
 def _chosen(model, caption, words):
     if not isinstance(caption, str) or not caption.split():
-        raise ValueError(f"caption must be a str with at least one word, got {caption!r:.60}")
+        raise ValueError(f"caption must be a str with at least one word, got {shown(caption)}")
+    if words is not None and (isinstance(words, str) or not isinstance(words, Sequence) or not words):
+        refuse("words", "None or a list of words, phrases and positions", words)
     every = units(caption, getattr(model, "phrases", ()))
     return every if words is None else [u for word in words for u in _find(every, caption, word)]
 
@@ -158,7 +174,7 @@ def _find(every, caption, word):
         split, starts, stops = caption.split(), [u[0] for u in every], {u[1] for u in every}
         length = len(word.split()) if isinstance(word, str) else 0
         spans = [(i, i + length, core(" ".join(split[i : i + length]))) for i in starts if i + length in stops]
-        found = [u for u in spans if u[2].casefold() == word.casefold()] if length else []
+        found = [u for u in spans if alike(u[2]) == alike(word)] if length else []
     if not found:
-        raise ValueError(f"words must be words or phrases of {caption!r}, or where they begin, got {word!r}")
+        raise ValueError(f"words must be words or phrases of {caption!r}, or where they begin, got {shown(word)}")
     return found

@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 
 import pytest
@@ -339,3 +340,30 @@ def test_rows_that_come_again_after_memory_ran_out_count_once():
     options = {"samples": 6, "seed": 5}
     halved, whole = (attention_maps(model, X[:1], CAPTIONS[0], **options) for model in (Small(), MODEL))
     assert torch.allclose(halved, whole, rtol=1e-4, atol=1e-6)
+
+
+# ------------------------------------------------------------------------------------------------------------ threads
+
+
+def test_threads_on_one_model_see_only_their_own():
+    """Recordings from four threads, while a fifth only denoises: each the same as alone, and processors restored."""
+    x, captions = X[:1], ["the red owl", "the blue fish", "red", "two"]
+    alone = [attention_maps(MODEL, x, caption, samples=4) for caption in captions]
+    assert (alone[0] - alone[1]).abs().max() > 0.01
+    processors, logsnr = dict(MODEL.unet.attn_processors), torch.full((1,), -5.0)
+    expected = MODEL(x, logsnr, "red")
+    with ThreadPoolExecutor(5) as pool:
+        busy = [pool.submit(attention_maps, MODEL, x, caption, samples=4) for caption in captions]
+        others = [MODEL(x, logsnr, "red") for _ in range(20)]
+        found = [one.result() for one in busy]
+    assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(found, alone, strict=True))
+    assert all(torch.allclose(other, expected, atol=1e-5) for other in others)
+    assert MODEL.unet.attn_processors == processors
+
+
+def test_another_thread_is_not_recorded():
+    with ThreadPoolExecutor(1) as pool, record(MODEL.unet) as recorder:
+        pool.submit(MODEL, X[:1], torch.full((1,), -5.0), "red").result()
+        assert not recorder.maps
+        MODEL(X[:1], torch.full((1,), -5.0), "red")
+        assert recorder.maps

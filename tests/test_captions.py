@@ -3,17 +3,21 @@
 import re
 
 import pytest
+import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from tokenizers import Regex, Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Sequence, Split
 from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
 
-from infodecomp.captions import core, replace, token_indices, units, without
+import infodecomp as idc
+from infodecomp.captions import alike, core, replace, token_indices, units, without
 from infodecomp.scenes.grammar import PHRASES, captions, scenes
 from infodecomp.scenes.parts import make_tokenizer
+from infodecomp.vocabulary import replacements
 
 MARKS = ",.;:!?()[]{}“”‘’«»\"'-–…"
 words = st.text(st.sampled_from("abzé9"), min_size=1, max_size=4)
@@ -54,6 +58,66 @@ def tidy(text):
 )
 def test_examples_of_without(caption, start, stop, left):
     assert without(caption, start, stop) == left
+
+
+PEOPLE_WRITE = [  # a caption, a word of it as it stands, its name, the caption without it
+    ("the dogs' bowls are full", "dogs'", "dogs'", "the bowls are full"),
+    ("the dogs’ bowls", "dogs’", "dogs’", "the bowls"),
+    ("the dog's bowl", "dog's", "dog's", "the bowl"),
+    ("the 'dogs' sign", "'dogs'", "dogs", "the sign"),
+    ("a 50% discount", "50%", "50%", "a discount"),
+    ("a $5, torn note", "$5,", "$5", "a, torn note"),
+    ("only 5€!", "5€!", "5€", "only!"),
+    ("at 30°, dry", "30°,", "30°", "at, dry"),
+    ("a St. Bernard dog", "St.", "St.", "a Bernard dog"),
+    ("made in the U.S., now", "U.S.,", "U.S.", "made in the, now"),
+    ("the '90s car", "'90s", "'90s", "the car"),
+    ("a cafe\u0301, open", "cafe\u0301,", "cafe\u0301", "a, open"),
+    ("thumbs \U0001f44d\U0001f3fd, up", "\U0001f44d\U0001f3fd,", "\U0001f44d\U0001f3fd", "thumbs, up"),
+    ("he likes C++, a lot", "C++,", "C++", "he likes, a lot"),
+    ("a *red* cat", "*red*", "red", "a cat"),
+]
+
+
+@pytest.mark.parametrize("caption, word, name, left", PEOPLE_WRITE)
+def test_words_that_people_write(caption, word, name, left):
+    """Everything names the word alike, and nothing of it stays behind."""
+    start = caption.split().index(word)
+    assert core(word) == core(name) == name and without(caption, start, start + 1) == left
+    assert replace(caption, start, start + 1, "X") == caption.replace(name, "X")
+    assert replace(caption, start, start + 1, name) == caption
+    every = [unit[2] for unit in units(caption)]
+    assert core(every[start]) == name
+    assert alike(name.upper()) == alike(word)
+    assert caption.replace(name, "owl") in replacements(caption, word, ["owl"]).conditions
+    model = Told()
+    maps = idc.word_maps(model, None, caption, [name], samples=2)
+    assert (maps.words, maps.positions) == ([name], [start]) and left in model.asked
+    widget = idc.HeatMaps(Image.new("RGB", (2, 2)), maps)
+    assert widget.words == [name]
+    plain = idc.HeatMaps(Image.new("RGB", (2, 2)), {"MI": {name: torch.ones(2, 2)}}, caption)
+    assert plain.words == [name] and word in [text for text, _ in plain._state["caption"]]
+
+
+def test_accents_may_be_written_in_two_ways():
+    assert idc.word_maps(Told(), None, "a cafe\u0301, open", ["caf\u00e9"], samples=2).positions == [1]
+
+
+class Told:
+    """A denoiser that remembers what it was told."""
+
+    def __init__(self):
+        self.asked = []
+
+    def encode(self, image):
+        return torch.zeros(1, 1, 2, 2)
+
+    def condition(self, caption):
+        self.asked.append(caption)
+        return caption
+
+    def __call__(self, z, logsnr, condition):
+        return z * 0
 
 
 @given(spans())

@@ -70,3 +70,53 @@ def test_bad_input():
         flow.to_noise(GAUSSIAN, normals(1, 3), steps=0, range=(LOW, HIGH))
     with pytest.raises(ValueError, match="range must be given"):
         flow.to_noise(GAUSSIAN, normals(1, 3))
+
+
+WIDE = {"num_train_timesteps": 4000, "beta_start": 2.5e-5, "beta_end": 5e-3}
+REFUSED = {
+    "clips": ("DDIMScheduler", {}, "clip_sample=True"),
+    "clips back": ("DDIMInverseScheduler", {}, "clip_sample=True"),
+    "thresholds": ("DPMSolverMultistepScheduler", {"thresholding": True}, "thresholding=True"),
+    "draws": ("DPMSolverMultistepScheduler", {"algorithm_type": "sde-dpmsolver++"}, "algorithm_type=sde-dpmsolver"),
+    "karras": ("DPMSolverMultistepScheduler", {"use_karras_sigmas": True}, "use_karras_sigmas=True"),
+    **{
+        name: (f"{name}Scheduler", {}, f"got {name}Scheduler")
+        for name in "EulerDiscrete EulerAncestralDiscrete HeunDiscrete LMSDiscrete KDPM2Discrete DDPM LCM".split()
+    },
+}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of diffusers, as it makes a scheduler
+@pytest.mark.parametrize("name", REFUSED)
+def test_schedulers_that_would_go_elsewhere_are_refused(name):
+    import diffusers
+
+    def never(z, logsnr, condition):
+        raise AssertionError("the denoiser was evaluated")
+
+    kind, options, got = REFUSED[name]
+    scheduler = getattr(diffusers, kind)(**options)
+    for carry in (flow.to_noise, flow.from_noise):
+        with pytest.raises(ValueError, match=r"^scheduler must") as refused:
+            carry(never, normals(2, 3), steps=10, scheduler=scheduler)
+        assert got in str(refused.value) and "\n" not in str(refused.value)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of diffusers, as it makes a scheduler
+@pytest.mark.parametrize(
+    "name", [n for n in flow.SCHEDULERS if "Inverse" not in n and n not in ("DDIM", "DDIMParallel")]
+)
+def test_other_schedulers_follow_the_closed_form_flow(name):
+    """From noise to data of a Gaussian: the error falls with the steps, to less than DDIM's."""
+    import diffusers
+
+    bar = diffusers.DDIMScheduler(**WIDE).alphas_cumprod.double()
+    low, high = ((1 - b) / b for b in (bar[0], bar[-1]))
+    x = normals(20, 3)
+    end = ((x - 1) * ((VARIANCES + high) / (VARIANCES + low)).sqrt() + 1) * bar[-1].sqrt()
+    errors = []
+    for steps in (50, 200):
+        scheduler = getattr(diffusers, f"{name}Scheduler")(**WIDE)
+        found = flow.from_noise(GAUSSIAN, end, steps=steps, scheduler=scheduler)
+        errors.append((found - x * bar[0].sqrt()).abs().max().item())
+    assert errors[1] < 0.02 and 2 * errors[1] < errors[0]

@@ -19,11 +19,12 @@ MODULES = {
 
 # From the ground up. A room may import what stands on lower floors; after a colon: the modules of a room, bottom up.
 FLOORS = [
+    "checks",
     "channel, captions",
     "integrate, denoiser",
     "exact, flow",
     "estimates: sampling, measure, estimate, alternatives, information, lights",
-    "models: network, base, diffusers, examine",
+    "models: pictures, network, base, diffusers, examine",
     "words, vocabulary, attention, numbers, plot",
     "scenes",
     "loading",

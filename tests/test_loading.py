@@ -511,3 +511,12 @@ def test_a_network_trained_for_some_seconds_passes(tmp_path):
         other = DDPMPipeline(net, DDPMScheduler(prediction_type=wrong, **SD_SCHEDULE))
         with pytest.raises(ValueError, match=f"'{wrong}'.*read as 'epsilon'"):
             idc.load(other)
+
+
+@pytest.mark.parametrize("library", ["evil", "unet.my_unet", "pipelines.other", None])
+def test_parts_of_other_libraries_are_refused(library, tmp_path):
+    """Their code would run."""
+    parts = {"unet": [library, "UNet2DModel"], "scheduler": ["diffusers", "DDPMScheduler"]}
+    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": "DDPMPipeline"} | parts))
+    with pytest.raises(ValueError, match="^name_or_path must have parts of diffusers .* only, got unet of"):
+        idc.load(tmp_path)

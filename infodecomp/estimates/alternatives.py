@@ -15,10 +15,11 @@ from typing import Any
 import torch
 
 from ..channel import per_row
-from ..denoiser import Condition, Denoiser, check_finite, distinct, send
+from ..checks import batch, floats, log_weights, refuse, unseen, whole
+from ..denoiser import Condition, Denoiser, check_finite, condition_length, distinct, send
 from .estimate import Estimate, Profile, hashes_of
 from .measure import Evaluations, Gaps, Quantity, draw_logsnr, generator
-from .sampling import Sampling, check_condition, check_x, whole
+from .sampling import Sampling, check_condition
 
 PATHS = 4  # stream of random numbers
 
@@ -33,19 +34,21 @@ class Alternatives:
 
     def __init__(self, conditions: list, prior: Any = None, *, steps: int = 25) -> None:
         if not isinstance(conditions, list) or not conditions:
-            raise ValueError(f"conditions must be a list of at least one condition, got {conditions!r:.60}")
-        prior = torch.ones(len(conditions)) if prior is None else torch.as_tensor(prior)
-        self.prior = prior.double()
+            refuse("conditions", "a list of at least one condition", conditions)
+        for k, condition in enumerate(conditions):
+            condition_length(condition, f"conditions[{k}]")
+        self.prior = floats("prior", torch.ones(len(conditions)) if prior is None else prior)
         if self.prior.ndim not in (1, 2) or self.prior.shape[-1] != len(conditions):
-            raise ValueError(f"prior must be ({len(conditions)},) or (B, {len(conditions)}), got {tuple(prior.shape)}")
-        if not bool((self.prior >= 0).all() and self.prior.isfinite().all() and (self.prior.sum(-1) > 0).all()):
-            raise ValueError("prior must be finite weights ≥ 0, not all zero in a row")
+            refuse("prior", f"({len(conditions)},) or (B, {len(conditions)})", self.prior)
+        log_weights("prior", self.prior, len(conditions))  # checks them
         self.prior = self.prior / self.prior.sum(-1, keepdim=True)
         self.conditions, self.steps = conditions, whole("steps", steps, 1)
 
     @classmethod
     def stack(cls, rows: "list[Alternatives]", **options: Any) -> "Alternatives":
         """One Alternatives for B images, from one for each; these may have different numbers of conditions."""
+        if not isinstance(rows, list) or not rows or not all(isinstance(row, Alternatives) for row in rows):
+            refuse("rows", "a list of at least one Alternatives", rows)
         most = max(len(row.conditions) for row in rows)
         places = [[row.conditions[min(k, len(row.conditions) - 1)] for row in rows] for k in range(most)]
         prior = torch.zeros(len(rows), most, dtype=torch.float64)
@@ -97,7 +100,7 @@ def along_paths(
 ) -> Estimate:
     """pointwise_information with `given` an Alternatives: see there. samples = paths × steps, at least four paths."""
     check_paths(sampling)
-    x, samples = check_x(x), sampling.samples
+    x, samples = batch("x", x), sampling.samples
     for name, condition in {"y": y, **{f"given[{k}]": c for k, c in enumerate(alternatives.conditions)}}.items():
         check_condition(name, denoiser, condition, len(x))
     alternatives.check_rows(len(x))
@@ -152,6 +155,7 @@ def _weighed(log_w, guesses, step, rise):
 
 
 @torch.no_grad()
+@unseen()
 def _walk(denoiser, x, y, alternatives, kind, sampling, logsnr, weight):
     """All paths of all images, one log-SNR after the other: integrands (B, paths, steps), and the maps of paths and
     their squares, summed over paths."""

@@ -9,10 +9,11 @@ from typing import ClassVar
 
 import torch
 
+from ..checks import batch
 from ..denoiser import Pair
 from ..integrate import Proposal, fit, pair_variance
 from .measure import DRAWS, PILOT, TRIAL, Quantity, measure
-from .sampling import GROUP, Sampling, check_condition, check_x
+from .sampling import GROUP, Sampling, check_condition
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +136,7 @@ def run(
     pairs: {name in messages: (denoiser, condition)}; quantities refer to them by position. A quantity of kind "nll" is
     a density, or a mass where its denoiser is discrete.
     """
-    x, both, pilot = check_x(x), list(pairs.values()), 0
+    x, both, pilot = batch("x", x), list(pairs.values()), 0
     for name, (denoiser, condition) in pairs.items():
         check_condition(name, denoiser, condition, len(x))
     proposal = sampling.proposal_for(*(denoiser for denoiser, _ in both))

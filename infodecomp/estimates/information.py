@@ -6,12 +6,13 @@ from typing import Any
 
 import torch
 
+from ..checks import batch, refuse, shown
 from ..denoiser import Condition, Denoiser
 from ..integrate import Proposal
 from .alternatives import Alternatives, along_paths
 from .estimate import Estimate, run
 from .measure import Quantity
-from .sampling import Sampling, check_kind, check_x
+from .sampling import Sampling, check_kind
 
 
 def nll(
@@ -93,7 +94,7 @@ class Comparison:
         if isinstance(key, int) and not isinstance(key, bool) and 0 <= key < len(self.conditions):
             return key
         count = len(self.conditions)
-        raise ValueError(f"condition must be a position below {count} or one of those compared, got {key!r:.60}")
+        raise ValueError(f"condition must be a position below {count} or one of those compared, got {shown(key)}")
 
     def nll(self, condition: Any) -> Estimate:
         """Estimate of −log p(x | condition), or of −log of its mass."""
@@ -139,7 +140,7 @@ def compare(
     .information(a, given=b, kind=…), and paired differences by subtracting these.
     """
     if not isinstance(conditions, list) or not conditions:
-        raise ValueError(f"conditions must be a list of at least one condition, got {conditions!r:.60}")
+        refuse("conditions", "a list of at least one condition", conditions)
     sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples)
     quantities = [Quantity("nll", k) for k in range(len(conditions))]
     both = [(a, b) for b in range(len(conditions)) for a in range(b)]
@@ -182,7 +183,9 @@ def posterior(
     log p(x|a) − log Σ_b π_b p(x|b). Noise of the estimates and errors of the denoiser lower the information of the true
     alternative on average; they cannot raise it. Arguments and Raises as for infodecomp.nll. Returns a Posterior.
     """
-    count, x = len(alternatives.conditions), check_x(x)
+    if not isinstance(alternatives, Alternatives):
+        refuse("alternatives", "an infodecomp.Alternatives", alternatives)
+    count, x = len(alternatives.conditions), batch("x", x)
     alternatives.check_rows(len(x))
     sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples)
     pairs = {f"conditions[{k}]": (denoiser, c) for k, c in enumerate(alternatives.conditions)}

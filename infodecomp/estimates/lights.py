@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from ..checks import batch, number
 from ..denoiser import Condition, Denoiser, condition_length, take
 from ..integrate import Piecewise, Proposal
 from .alternatives import Alternatives
@@ -25,6 +26,7 @@ def matched_gap(
     at different log-SNRs can cancel: the profile shows them one by one, and a proposal of shorter range sums fewer.
     Arguments and Raises as for infodecomp.pointwise_information (not kind). Returns an Estimate; its map shows where.
     """
+    condition_length(y, "y")
     if isinstance(given, Alternatives):  # both kinds along the same paths
         standard = pointwise_information(denoiser, x, y, given, kind="standard", **options)
         return standard - pointwise_information(denoiser, x, y, given, kind="orthogonal", **options)
@@ -50,8 +52,9 @@ def shuffled_gap(
     and their noise grow without bound for pairs that do not fit; None: the median of the proposal's draws.
     y must have one row per image of at least two (ValueError). With a context, every y must share it.
     """
-    if condition_length(y) != len(x) or len(x) < 2:
-        raise ValueError(f"y must have one row for each of at least two images, got {condition_length(y)} for {len(x)}")
+    x, rows = batch("x", x), condition_length(y, "y")
+    if rows != len(x) or len(x) < 2:
+        raise ValueError(f"x and y must have one row for each of at least two images, got {rows} for {len(x)}")
     sampling = Sampling(seed=seed, proposal=proposal, **options)
     if sampling.fitted:
         raise ValueError("proposal must be None or a Proposal, its range is cut at cap, got 'fit'")
@@ -66,7 +69,7 @@ def shuffled_gap(
 def _capped(proposal, cap):
     """The proposal below `cap`, None: below its median."""
     edges = proposal.ppf(torch.linspace(0, 1, 129, dtype=torch.float64))
-    cap = float(edges[64] if cap is None else cap)
+    cap = float(edges[64]) if cap is None else number("cap", cap)
     edges = torch.cat([edges[edges < cap - 1e-6], torch.tensor([cap], dtype=torch.float64)])
     if len(edges) < 2 or not cap <= proposal.range[1]:
         raise ValueError(f"cap must lie inside the proposal's range {proposal.range}, got {cap:g}")

@@ -19,7 +19,8 @@ import torch
 from torch.nn.functional import mse_loss
 
 from ..channel import add_noise, per_row
-from ..denoiser import Denoiser, Pair, check_finite, condition_length, distinct, encoder, narrow, send, take
+from ..checks import unseen
+from ..denoiser import Denoiser, Pair, check_finite, condition_length, distinct, encoder, evaluate, narrow, send, take
 from ..integrate import Proposal, pair_variance
 from .sampling import GROUP, Sampling
 
@@ -147,7 +148,7 @@ class Evaluations:
     """Calls the denoiser with at most `rows` rows, halved when memory runs out; without a batch_size, for good.
 
     Only the first output is checked for NaN here, since a check synchronises the GPU; later ones are caught in the
-    integrands. Raises ValueError for another shape, NaN or infinity.
+    integrands. Raises ValueError for another shape, NaN or infinity, and if the denoiser writes into what it is given.
     """
 
     def __init__(self, denoiser: Denoiser, x: torch.Tensor, batch_size: int | None = None) -> None:
@@ -159,18 +160,21 @@ class Evaluations:
 
     def __call__(self, z: torch.Tensor, logsnr: torch.Tensor, condition: Any, rows: torch.Tensor) -> torch.Tensor:
         """eps_hat (N, *shape) of z (N, *shape), logsnr (N,); rows (N,): the condition's entry for each row."""
-        parts, start = [], 0
+        eps_hats, start = None, 0
         while start < len(z):
             cut = slice(start, start + self.rows)
             try:
-                eps_hat = self.denoiser(z[cut], logsnr[cut], take(condition, rows[cut]))
+                eps_hat = evaluate(self.denoiser, z[cut], logsnr[cut], take(condition, rows[cut]), not self._checked)
             except RuntimeError as error:
                 self._halve(z[cut], error)
                 continue
-            self._check(eps_hat, z[cut].shape)
-            parts.append(eps_hat)
+            if not self._checked:
+                check_finite(eps_hat)
+                self._checked = True
+            eps_hats = eps_hat.new_empty(z.shape) if eps_hats is None else eps_hats
+            eps_hats[cut] = eps_hat  # a copy: the denoiser may write to its buffer again
             start = cut.stop
-        return torch.cat(parts) if len(parts) > 1 else parts[0]
+        return eps_hats
 
     def _halve(self, z, error):
         """Allow half as many rows as z has, if the error says that memory ran out; else raise it."""
@@ -181,14 +185,6 @@ class Evaluations:
         if self._remember:
             with suppress(TypeError):
                 FITS[self.denoiser] = self.rows * z[0].numel()
-
-    def _check(self, eps_hat, shape):
-        if not isinstance(eps_hat, torch.Tensor) or eps_hat.shape != shape:
-            got = getattr(eps_hat, "shape", type(eps_hat).__name__)
-            raise ValueError(f"denoiser must return eps_hat of shape {tuple(shape)}, got {got}")
-        if not self._checked:
-            check_finite(eps_hat)
-            self._checked = True
 
 
 def blocks(count: int, samples: int, rows: int, unit: int = 2) -> Iterator[tuple[slice, slice]]:
@@ -231,6 +227,7 @@ class Noise:
 
 
 @torch.no_grad()
+@unseen()
 def measure(
     x: torch.Tensor,
     pairs: Sequence[Pair],

@@ -4,10 +4,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from numbers import Integral, Real
 
 import torch
 
+from ..checks import choice, number, pair, refuse, whole
 from ..denoiser import Condition, Denoiser, condition_length
 from ..integrate import Logistic, Proposal
 
@@ -37,15 +37,10 @@ class Sampling:
         if self.batch_size is not None:
             put("batch_size", whole("batch_size", self.batch_size, 1))
         if not (self.proposal is None or isinstance(self.proposal, Proposal) or self.fitted):
-            accepted = "an infodecomp.integrate.Proposal, 'fit' or None"
-            raise ValueError(f"proposal must be {accepted}, got {self.proposal!r:.60}")
-        if not (isinstance(self.noise, str) and self.noise in GROUP):
-            raise ValueError(f"noise must be 'plain' or 'balanced', got {self.noise!r:.60}")
+            refuse("proposal", "an infodecomp.integrate.Proposal, 'fit' or None", self.proposal)
+        choice("noise", self.noise, GROUP)
         if self.tolerance is not None:
-            number = isinstance(self.tolerance, Real) and not isinstance(self.tolerance, bool)
-            if not (number and 0 < self.tolerance < math.inf):
-                raise ValueError(f"tolerance must be a positive number of nats, got {self.tolerance!r:.60}")
-            put("tolerance", float(self.tolerance))
+            put("tolerance", number("tolerance", self.tolerance, 1e-300, accepted="a positive number of nats"))
         if self.max_samples is not None:
             put("max_samples", whole("max_samples", self.max_samples, 2, step=2))
             if self.tolerance is None:
@@ -70,7 +65,7 @@ class Sampling:
 
         If none has one it is the paper's logistic, over the `logsnr_range`, or over loc ± 6·scale where there is none.
         """
-        ranges = [r for d in denoisers if (r := getattr(d, "logsnr_range", None))]
+        ranges = [pair("logsnr_range", r) for d in denoisers if (r := getattr(d, "logsnr_range", None)) is not None]
         valid = max((r[0] for r in ranges), default=-math.inf), min((r[1] for r in ranges), default=math.inf)
         own = [p for d in denoisers if (p := getattr(d, "proposal", None)) is not None]
         if isinstance(self.proposal, Proposal):
@@ -80,24 +75,6 @@ class Sampling:
             if valid[0] - 1e-6 <= proposal.range[0] and proposal.range[1] <= valid[1] + 1e-6:
                 return proposal
         raise ValueError(f"proposal has range {own[0].range}, the denoiser is valid on log-SNRs {tuple(valid)} only")
-
-
-def whole(name: str, value: object, least: int, step: int = 1) -> int:
-    """The value as an int. ValueError unless it is a whole number ≥ least, even where step is 2."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least or value % step:
-        raise ValueError(f"{name} must be {'an even' if step == 2 else 'a whole'} number ≥ {least}, got {value!r:.60}")
-    return int(value)
-
-
-def check_x(x: object) -> torch.Tensor:
-    """x, detached, half precisions as float32. ValueError unless it is a finite floating-point batch."""
-    if not isinstance(x, torch.Tensor) or not x.is_floating_point():
-        raise ValueError(f"x must be a floating-point tensor, got {getattr(x, 'dtype', type(x).__name__)}")
-    if x.ndim < 2 or x.numel() == 0:
-        raise ValueError(f"x must be (B, *shape) with at least one row and one number, got {tuple(x.shape)}")
-    if not bool(x.isfinite().all()):
-        raise ValueError("x must be finite, got NaN or infinity")
-    return x.detach().float() if x.dtype in (torch.float16, torch.bfloat16) else x.detach()
 
 
 def check_condition(name: str, denoiser: Denoiser, condition: Condition, rows: int) -> None:
@@ -111,5 +88,4 @@ def check_condition(name: str, denoiser: Denoiser, condition: Condition, rows: i
 
 def check_kind(kind: object) -> None:
     """ValueError unless it is a kind of information."""
-    if kind not in ("orthogonal", "standard"):
-        raise ValueError(f"kind must be 'orthogonal' or 'standard', got {kind!r:.60}")
+    choice("kind", kind, ("orthogonal", "standard"))

@@ -6,9 +6,11 @@ from typing import Any
 import torch
 
 from ..captions import token_indices, units
+from ..checks import batch, shown, whole
 from ..denoiser import condition_length
 from ..estimates.measure import generator
 from ..flow import from_noise, to_noise
+from .pictures import upright
 
 NOISE = 3  # stream of random numbers: the starting noise of `generate`
 
@@ -33,15 +35,21 @@ class Model:
     __call__: Callable[..., torch.Tensor]
 
     def frame(self, image: Any) -> Any:
-        """A PIL picture as encode sees it: whole, unless a model cuts and resizes."""
-        return image
+        """A picture as encode sees it, PIL: upright, and whole unless a model cuts and resizes."""
+        return upright(image, "image")
+
+    def check_shape(self, x: Any, name: str = "x") -> None:
+        """ValueError unless x is a finite batch of this model's own shape."""
+        if tuple(batch(name, x).shape[1:]) != tuple(self.shape):
+            raise ValueError(f"{name} must be (B, {', '.join(map(str, self.shape))}), got {tuple(x.shape)}")
 
     def generate(self, captions: Any, seed: int = 0, *, steps: int = 40) -> list:
         """PIL images, one per caption (a str or None is one): the probability-flow ODE from noise, then a denoising."""
         captions = [captions] if captions is None or isinstance(captions, str) else captions
         count = condition_length(captions, "captions")
         if not count:
-            raise ValueError(f"captions must be a str, None, or at least one of them, got {captions!r:.60}")
+            raise ValueError(f"captions must be a str, None, or at least one of them, got {shown(captions)}")
+        seed = whole("seed", seed, 0)
         noise = torch.stack([torch.randn(self.shape, generator=generator(seed, NOISE, i, 0)) for i in range(count)])
         condition = self.condition(captions)
         y = from_noise(self, noise.to(self.device), condition, steps=steps, range=self.flow_range)
@@ -51,6 +59,7 @@ class Model:
 
     def invert(self, x: torch.Tensor, captions: Any = None, *, steps: int = 100) -> torch.Tensor:
         """The noise (B, *shape) from which the flow makes x under the captions (see infodecomp.flow)."""
+        self.check_shape(x)
         return to_noise(self, x, self.condition(captions), steps=steps, range=self.flow_range)
 
     def tokens(self, caption: str, position: int) -> list[int]:
@@ -66,4 +75,4 @@ class Model:
         for start, stop, _ in units(caption, self.phrases):
             if start == position and not isinstance(position, bool) and len(text.split()) == len(caption.split()):
                 return token_indices(self.tokenizer, text, start, stop)
-        raise ValueError(f"position must be where a word of {caption!r:.200} begins, got {position!r}")
+        raise ValueError(f"position must be where a word of {caption!r:.200} begins, got {shown(position)}")

@@ -11,6 +11,7 @@ from ..denoiser import send
 from ..integrate import Logistic
 from .base import Model
 from .network import PREDICTIONS, Network
+from .pictures import pictures, upright
 
 NETWORKS = ("UNet2DConditionModel", "UNet2DModel", "DiTTransformer2DModel")
 PARTS = {"unet", "transformer", "vae", "scheduler", "tokenizer", "text_encoder", "safety_checker", "feature_extractor"}
@@ -108,24 +109,22 @@ class DiffusersModel(Network, Model):
     # ---------------------------------------------------------------------------------------------- pictures and x
 
     def frame(self, image: Any) -> Any:
-        """A PIL picture as encode sees it, RGB: cut to its middle and resized to the model's size."""
-        return self._pictures.resize(image, *self._pixels, resize_mode="crop")
+        """A picture as encode sees it, PIL: upright, cut to its middle and resized to the model's size."""
+        return self._pictures.resize(upright(image, "image"), *self._pixels, resize_mode="crop")
 
     @torch.no_grad()
     def encode(self, images: Any) -> torch.Tensor:
-        """x (B, *shape) float32 of PIL images, cut to their middle and resized to the model's size, or of a tensor
-        (B, C, height, width) from −1 to 1 of just that size. Raises ValueError for anything else."""
+        """x (B, *shape) float32 of one or several pictures (PIL, paths, uint8 arrays (H, W, 3) or tensors (3, H, W)),
+        cut to their middle and resized to the model's size, or of a float tensor (B, C, height, width) from −1 to 1 of
+        just that size. See infodecomp.models.pictures; raises ValueError for anything else."""
         height, width = self._pixels
+        images = pictures(images)
         if isinstance(images, torch.Tensor):
             expected = (1 if self._grey else 3), height, width
-            if images.ndim != 4 or tuple(images.shape[1:]) != expected:
+            if tuple(images.shape[1:]) != expected:
                 raise ValueError(f"images must be (B, {', '.join(map(str, expected))}), got {tuple(images.shape)}")
             pixels = images
         else:
-            images = [images] if hasattr(images, "convert") else list(images)
-            if not images or not all(hasattr(image, "convert") for image in images):
-                raise ValueError(f"images must be PIL images or a tensor, got {[type(i).__name__ for i in images][:4]}")
-            images = [image.convert("RGB") for image in images]
             pixels = self._pictures.preprocess(images, height=height, width=width, resize_mode="crop")
         if self.vae is None:
             return pixels.to(self.device, torch.float32)
@@ -136,6 +135,7 @@ class DiffusersModel(Network, Model):
     @torch.no_grad()
     def decode(self, x: torch.Tensor) -> list:
         """PIL images of x (B, *shape), clipped to 8 bits."""
+        self.check_shape(x)
         pixels = x.detach().to(self.device).float()
         if self.vae is not None:
             latents = pixels / self.vae.config.scaling_factor + (self.vae.config.get("shift_factor") or 0.0)
@@ -160,7 +160,7 @@ class DiffusersModel(Network, Model):
         each = captions if isinstance(captions, list | tuple) else [captions]
         if self._text is not None:
             cut = self.truncate if truncate is None else truncate
-            return torch.stack([self._embed(text or "", cut) for text in each])
+            return torch.stack([self._embed("" if text is None else text, cut) for text in each])
         if self.classes is not None:
             return send(torch.tensor([self._class(label) for label in each]), self.device)
         if any(caption not in (None, "") for caption in each):

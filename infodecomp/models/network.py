@@ -19,6 +19,7 @@ class Network:
     """A model with a network `unet` that takes timesteps of a `schedule`: log-SNRs at timesteps 0, 1, …, numpy."""
 
     unet: Any
+    shape: tuple[int, int, int]
     schedule: np.ndarray
     logsnr_range: tuple[float, float]
     device: torch.device
@@ -54,7 +55,9 @@ class Network:
         return self
 
     def _run(self, z, *inputs, **named):
-        """The network's output for rows z (N, *shape) and its other inputs, (N, …) each."""
+        """The network's output for rows z (N, *shape) and its other inputs, (N, …) each; ValueError for others."""
+        if tuple(z.shape[1:]) != tuple(self.shape):
+            raise ValueError(f"z must be (N, {', '.join(map(str, self.shape))}), got {tuple(z.shape)}")
         if self._compiled is None or self.unet._forward_pre_hooks or self.unet._forward_hooks:
             return self.unet(z, *inputs, **named).sample
         parts, start = [], 0

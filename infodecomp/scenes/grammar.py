@@ -13,6 +13,8 @@ from typing import NamedTuple, TypeAlias
 
 import torch
 
+from ..checks import whole as check_whole
+
 STATES = {
     "cat": ("sitting", "sleeping"),
     "dog": ("sitting", "sleeping"),
@@ -96,7 +98,7 @@ def _position():
 
 def position(scene: Scene) -> int:
     """The position of a scene in scenes(). Raises ValueError for anything that is no scene."""
-    if scene not in _position():
+    if not isinstance(scene, tuple) or scene not in _position():
         raise ValueError(f"scene must be one of infodecomp.scenes.scenes(), got {scene!r:.80}")
     return _position()[scene]
 
@@ -213,6 +215,7 @@ def captions(scene: Scene) -> list[str]:
 
 def sample(count: int, seed: int = 0) -> tuple[list[Scene], list[str], list[str]]:
     """Draw from the joint distribution: lists of count scenes, their fragments, and the captions these are cut from."""
+    count, seed = check_whole("count", count, 1), check_whole("seed", seed, 0)
     generator = torch.Generator().manual_seed(seed)
     chosen = torch.multinomial(log_prior().exp(), count, replacement=True, generator=generator).tolist()
     drawn = torch.rand(count, 4, dtype=torch.float64, generator=generator).tolist()

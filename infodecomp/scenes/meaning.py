@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 
 from ..captions import replace, units, without
+from ..checks import shown
 from ..estimates.alternatives import Alternatives
 from .grammar import (
     ADVERBS,
@@ -105,7 +106,7 @@ def log_likelihoods(text: str) -> tuple[torch.Tensor, float]:
 def normalise(text: object) -> str:
     """Lower case, single spaces, no commas, no full stop at the end. Raises ValueError for anything but a str."""
     if not isinstance(text, str):
-        raise ValueError(f"a text must be a str, got {text!r:.60}")
+        raise ValueError(f"a text must be a str, got {shown(text)}")
     return " ".join(text.lower().replace(",", " ").removesuffix(".").split())
 
 
@@ -201,7 +202,7 @@ def alternatives(caption: str, word: str | int) -> Alternatives:
     read(caption)
     places = [unit for unit in units(caption, PHRASES) if word in (unit[0], unit[2]) and not isinstance(word, bool)]
     if len(places) != 1:
-        raise ValueError(f"word must stand once in {caption!r}, or be a position, got {word!r}")
+        raise ValueError(f"word must stand once in {caption!r}, or be a position, got {shown(word)}")
     ((start, stop, text),) = places
     others = tuple(RELATIONS) if text in RELATIONS else VOCABULARY[CLASS[text]]
     found = [replace(caption, start, stop, other) for other in others]

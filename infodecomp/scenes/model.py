@@ -12,6 +12,7 @@ from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 from ..exact import Exact, one_row
 from ..integrate import Piecewise
 from ..models.base import Model
+from ..models.pictures import pictures
 from .grammar import OBJECTS, PHRASES, Thing, log_prior_nouns, scenes
 from .meaning import normalise, read
 from .sprites import GROUND, PLACES, SIZE, SKY, SPRITE, render, sky, sprite
@@ -62,17 +63,23 @@ class ScenesModel(Model):
     flow_range = (-14.0, 4.0)  # log-SNRs between which `generate` and `invert` run
     _as_read: Callable[[str], str] = staticmethod(normalise)
 
-    def encode(self, images: Image.Image | list[Image.Image]) -> torch.Tensor:
-        """x (B, 12, 16, 16) float32 of one or several 32 × 32 PIL images. Raises ValueError for another size."""
-        images = [images] if isinstance(images, Image.Image) else list(images)
-        sizes = {getattr(image, "size", type(image).__name__) for image in images}
-        if sizes != {(SIZE, SIZE)}:
+    def encode(self, images: Any) -> torch.Tensor:
+        """x (B, 12, 16, 16) float32 of one or several 32 × 32 pictures: PIL, paths, uint8 arrays or tensors, or a float
+        tensor (B, 3, 32, 32) from −1 to 1 (infodecomp.models.pictures). Raises ValueError for another size."""
+        found: Any = pictures(images)
+        floats = isinstance(found, torch.Tensor)
+        sizes = {tuple(image.shape[1:] if floats else image.size) for image in found}
+        if sizes != {(SIZE, SIZE)} or (floats and found.shape[1] != 3):
             raise ValueError(f"images must be PIL images of {SIZE} × {SIZE} pixels, got {sorted(map(str, sizes))}")
-        pictures = torch.tensor(np.array([image.convert("RGB") for image in images])).permute(0, 3, 1, 2) / 255.0
-        return pixel_unshuffle((pictures - MEAN) / SCALE, 2).float().to(self.device)
+        if isinstance(found, torch.Tensor):
+            unit = (found.detach().cpu() + 1) / 2
+        else:
+            unit = torch.tensor(np.array(found)).permute(0, 3, 1, 2) / 255.0
+        return pixel_unshuffle((unit - MEAN) / SCALE, 2).float().to(self.device)
 
     def decode(self, x: torch.Tensor) -> list[Image.Image]:
         """PIL images of x (B, 12, 16, 16), clipped to the range of 8 bits."""
+        self.check_shape(x)
         pictures = pixel_shuffle(x.detach().cpu().double(), 2) * SCALE + MEAN
         levels = (pictures.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1)
         return [Image.fromarray(picture.numpy()) for picture in levels]
@@ -112,8 +119,8 @@ class ExactScenes(ScenesModel, Exact):
         """Readings of captions (None, a str or a list of str) as one tensor (1 or B, readings, 134), encoded once."""
         if isinstance(captions, torch.Tensor):
             return captions
-        texts = [captions] if captions is None or isinstance(captions, str) else list(captions)
-        rows = [torch.cat([part.flatten(1) for part in read(text or "")], 1) for text in texts]
+        texts = captions if isinstance(captions, list | tuple) else [captions]
+        rows = [torch.cat([part.flatten(1) for part in read("" if text is None else text)], 1) for text in texts]
         most = max(map(len, rows))
         padded = [torch.cat([row, torch.zeros(most - len(row), row.shape[1])]) for row in rows]
         return torch.stack(padded).double().to(self.device)

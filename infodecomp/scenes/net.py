@@ -55,8 +55,8 @@ class NetworkScenes(Network, ScenesModel):
         """Embeddings of captions (None, a str or a list of str): tokens (1 or B, T, D) and pooled (1 or B, D)."""
         if isinstance(captions, tuple):
             return captions
-        texts = [captions] if captions is None or isinstance(captions, str) else list(captions)
-        tokens, pooled = zip(*(self._embed(text or "") for text in texts), strict=True)
+        texts = captions if isinstance(captions, list) else [captions]
+        tokens, pooled = zip(*(self._embed("" if text is None else text) for text in texts), strict=True)
         return torch.stack(tokens), torch.stack(pooled)
 
     def _network(self, z, logsnr, condition):

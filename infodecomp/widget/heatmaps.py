@@ -2,35 +2,38 @@
 
 import string
 import warnings
-from collections.abc import Mapping
-from itertools import count
 from typing import Any
 
 import anywidget
 import numpy as np
-import torch
 import traitlets
 from matplotlib.figure import Figure
-from PIL import Image
 
-from ..captions import units
-from ..estimates.estimate import Estimate
 from ..plot import POSITIVE, SIGNED
 from ..words import WordMaps
+from .layers import (
+    attention_of,
+    by_kind,
+    by_label,
+    caption_of,
+    check_state,
+    fail,
+    layer_of,
+    one_shape,
+    picture_of,
+    tokens_of,
+)
 from .page import bundle, palette, piece, style, url
 
 EXACT = "exact "
 BASE64 = (string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/").encode()
 
 
-def _fail(name, accepted, got):
-    raise ValueError(f"{name} must be {accepted}, got {got}")
-
-
 class HeatMaps(anywidget.AnyWidget):
     """What each word of a caption tells about a picture: words with their nats, and the chosen word's map on it.
 
-    image: PIL picture, or a tensor (C, h, w) or (1, C, h, w) from −1 to 1 with C 1 or 3. maps: WordMaps, or
+    image: a picture (PIL, a path, a uint8 array or tensor), or a float tensor (C, h, w) or (1, C, h, w) from −1 to 1
+    with C 1 or 3, some of it negative. maps: WordMaps, or
     {kind: {word: map}} with a free name for each kind ("MI"), words of `caption` (its second "red" is "red (2)"),
     and for each an Estimate of one image or a plain map (h, w). caption: that of WordMaps, else the words joined.
     exact: the same once more, from an exact denoiser, shown as kinds "exact MI" and so on, and as marks on the bars.
@@ -62,26 +65,23 @@ class HeatMaps(anywidget.AnyWidget):
         attention: Any = None,
         **state: Any,
     ) -> None:
-        picture = _picture(image)
-        caption = _caption_of(maps, caption)
+        caption = caption_of(maps, caption)
         phrases = maps.words if isinstance(maps, WordMaps) else [w for layers in maps.values() for w in layers]
-        tokens, starts = _tokens(caption, phrases)
-        kinds = _by_kind(maps, starts)
+        tokens, starts = tokens_of(caption, phrases)
+        kinds = by_kind(maps, starts)
+        kinds = {kind: by_label(layers, tokens, caption) for kind, layers in kinds.items()}
         words = [t for t in tokens if any(t in layers for layers in kinds.values())]
         if exact is not None:
-            kinds |= {EXACT + kind: layers for kind, layers in _by_kind(exact, starts).items()}
+            caption_of(exact, caption)  # checks that these are maps
+            more = by_kind(exact, starts).items()
+            kinds |= {EXACT + kind: by_label(layers, tokens, caption) for kind, layers in more}
         if attention is not None:
-            if not isinstance(attention, Mapping):
-                if len(attention) != len(words):
-                    _fail("attention", f"{len(words)} maps, one for each word", len(attention))
-                attention = dict(zip(words, attention, strict=True))
-            kinds["attention"] = attention
+            kinds["attention"] = by_label(attention_of(attention, words), tokens, caption)
+        check_state(state)
         for kind, layers in kinds.items():
-            for word in layers:
-                if word not in tokens:
-                    _fail("words", f"of the caption {caption!r}", repr(word))
-            kinds[kind] = {word: _layer(kind, word, value) for word, value in layers.items()}
-        h, w = _one_shape(kinds, picture)
+            kinds[kind] = {word: layer_of(kind, word, value) for word, value in layers.items()}
+        picture = picture_of(image)
+        h, w = one_shape(kinds, picture)
         self.caption, self.words, self.kinds, self.picture, self._maps = caption, words, list(kinds), picture, kinds
         super().__init__(**{"word": words[0], "kind": self.kinds[0]} | state, _state=self._pack(tokens, h, w))
 
@@ -89,13 +89,13 @@ class HeatMaps(anywidget.AnyWidget):
     def _among(self, proposal):
         name, value = proposal["trait"].name, proposal["value"]
         if value not in getattr(self, name + "s"):
-            _fail(name, f"one of {getattr(self, name + 's')}", repr(value))
+            fail(name, f"one of {getattr(self, name + 's')}", repr(value))
         return value
 
     @traitlets.validate("opacity")
     def _part(self, proposal):
         if not 0 <= proposal["value"] <= 1:
-            _fail("opacity", "between 0 and 1", proposal["value"])
+            fail("opacity", "between 0 and 1", proposal["value"])
         return proposal["value"]
 
     def scale(self, kind: str | None = None, word: str | None = None) -> tuple[float, float]:
@@ -182,86 +182,6 @@ class HeatMaps(anywidget.AnyWidget):
             "kinds": kinds,
             "colours": {"signed" if signed else "positive": palette(name) for signed, name in tables.items()},
         }
-
-
-def _caption_of(maps, caption):
-    """The caption that is shown: the given one, or that of the maps, or their words."""
-    if isinstance(maps, WordMaps):
-        caption = maps.caption if caption is None else caption
-    elif not isinstance(maps, Mapping) or not maps or not all(isinstance(m, Mapping) and m for m in maps.values()):
-        _fail("maps", "WordMaps or {kind: {word: map}}", f"{maps!r:.60}")
-    elif caption is None:
-        caption = " ".join(dict.fromkeys(word for layers in maps.values() for word in layers))
-    if not isinstance(caption, str) or not caption.split():
-        _fail("caption", "a str with at least one word", f"{caption!r:.60}")
-    return caption
-
-
-def _one_shape(kinds, picture):
-    """(h, w) of all maps, which must have the picture's aspect."""
-    shapes = {layer["map"].shape for layers in kinds.values() for layer in layers.values()}
-    (h, w), (height, width) = max(shapes), picture.size[::-1]
-    if len(shapes) > 1:
-        _fail("maps", "of one shape", f"{sorted(shapes)}")
-    if abs(height * w - width * h) > 0.02 * height * w:
-        _fail("maps", f"of the picture's aspect ({height} × {width})", f"{h} × {w}")
-    return h, w
-
-
-def _tokens(caption, phrases):
-    """{label: text} of the caption's words and phrases in order, a repeated one being "word (2)"; {position: label}."""
-    seen, tokens, starts = {}, {}, {}
-    for start, _, text in units(caption, [p for p in phrases if isinstance(p, str)]):
-        n = next(seen.setdefault(text, count(1)))
-        label = text if n == 1 else f"{text} ({n})"
-        tokens[label], starts[start] = text, label
-    return tokens, starts
-
-
-def _by_kind(maps, starts):
-    """{kind: {label: Estimate or map}}."""
-    if not isinstance(maps, WordMaps):
-        return dict(maps)
-    kinds = {"MI": maps.mi, "CMI": maps.cmi} | ({"against": maps.against} if maps.against else {})
-    labels = [starts.get(p, word) for p, word in zip(maps.positions, maps.words, strict=True)]
-    return {kind: dict(zip(labels, layers, strict=True)) for kind, layers in kinds.items()}
-
-
-def _layer(kind, word, value):
-    """{"map": (h, w)}, and from an Estimate "error" (h, w), "nats" and "stderr" too."""
-    name = f"the {kind} map of {word!r}"
-    if isinstance(value, Estimate):
-        if len(value.nats) != 1:
-            _fail(name, "of one image", f"{len(value.nats)} of them")
-        layer = {"map": value.map[0], "nats": value.nats.item(), "stderr": value.stderr.item()}
-        if value.map_stderr is not None:
-            layer["error"] = value.map_stderr[0]
-    else:
-        layer = {"map": value}
-    for key in ("map", "error"):
-        if key in layer:
-            array = layer[key].detach().cpu() if isinstance(layer[key], torch.Tensor) else layer[key]
-            layer[key] = np.asarray(array, dtype=np.float64)
-            if layer[key].ndim != 2 or not layer[key].size:
-                _fail(name, "(h, w)", layer[key].shape)
-            if not np.isfinite(layer[key]).all():
-                _fail(name, "finite", "NaN or infinity")
-    return layer
-
-
-def _picture(image):
-    """An RGB PIL picture of one of the accepted kinds."""
-    if isinstance(image, Image.Image):
-        return image.convert("RGB")
-    if isinstance(image, torch.Tensor) and image.ndim == 4 and len(image) == 1:
-        image = image[0]
-    if not isinstance(image, torch.Tensor) or image.ndim != 3 or image.shape[0] not in (1, 3):
-        got = getattr(image, "shape", type(image).__name__)
-        _fail("image", "a PIL picture or a tensor (C, h, w) with C 1 or 3", got)
-    if not bool(image.isfinite().all()):
-        _fail("image", "finite", "NaN or infinity")
-    levels = ((image.detach().cpu().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-    return Image.fromarray(levels.expand(3, -1, -1).permute(1, 2, 0).numpy())
 
 
 def _total(layer):

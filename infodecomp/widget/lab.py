@@ -9,6 +9,7 @@ import numpy as np
 import traitlets
 
 from ..captions import units, without
+from ..checks import text as check_text
 from ..loading import load
 from ..plot import POSITIVE, SIGNED
 from ..scenes import ExactScenes, captions, grammar, meaning, model, render, sprites
@@ -45,6 +46,8 @@ class SceneLab(anywidget.AnyWidget):
     ) -> None:
         if state is not None and (scene, text, chosen) != (None, None, {}):
             raise ValueError("state must stand alone, it holds scene, text and all the rest")
+        if state is not None:
+            check_text("state", state)
         scene = scene or Scene(0, 1, 0, Thing("cat", "sitting", "red"), Thing("boat", "sailing", "blue"))
         text = captions(scene)[0] if text is None else meaning.normalise(text)
         state = link(scene, text, **chosen) if state is None else state

@@ -1,0 +1,77 @@
+"""Pictures as models and widgets take them: PIL pictures, paths, 8-bit arrays and tensors; floats from −1 to 1."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from ..checks import refuse
+
+ACCEPTED = "PIL images, paths, uint8 (H, W, 3) arrays or (3, H, W) tensors, or float tensors from −1 to 1"
+MODES = "1 L LA La P PA RGB RGBA RGBa CMYK YCbCr LAB HSV".split()  # of 8 bits; others would be cut off in silence
+
+
+def upright(image: Any, name: str = "images") -> Image.Image:
+    """The PIL picture of a picture, a path, or an 8-bit array (H, W[, 1, 3 or 4]) or tensor (C, H, W).
+
+    It is turned as its EXIF data say, and what is transparent lies on white. Raises ValueError for anything else.
+    """
+    if isinstance(image, str | Path):
+        try:
+            with Image.open(image) as file:  # turned while open: some formats forget the tag in a copy
+                image = ImageOps.exif_transpose(file)
+        except (OSError, ValueError, UnidentifiedImageError):
+            refuse(name, "a path of a picture", str(image))
+    elif isinstance(image, torch.Tensor) and image.dtype == torch.uint8 and image.ndim == 3:
+        image = Image.fromarray(_levels(image.detach().cpu().permute(1, 2, 0).numpy(), name))
+    elif isinstance(image, np.ndarray) and image.dtype == np.uint8:
+        image = Image.fromarray(_levels(image, name))
+    elif not isinstance(image, Image.Image):
+        refuse(name, ACCEPTED, image)
+    if image.mode not in MODES:
+        refuse(name, f"of 8 bits, mode {', '.join(MODES)}", image.mode)
+    image = ImageOps.exif_transpose(image)
+    if not image.has_transparency_data:
+        return image
+    image = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+
+
+def _levels(array, name):
+    """An array as PIL takes it, (H, W) or (H, W, 3 or 4)."""
+    shape = array.shape
+    if not array.size or not (array.ndim == 2 or (array.ndim == 3 and shape[2] in (1, 3, 4))):
+        refuse(name, ACCEPTED, array)
+    return np.ascontiguousarray(array.squeeze(2) if array.ndim == 3 and shape[2] == 1 else array)
+
+
+def signed(values: Any, name: str = "images") -> torch.Tensor:
+    """Float pictures (B, C, H, W), C 1 or 3, from −1 to 1. ValueError for other numbers, and where none is negative:
+    such a picture may run from 0 to 1."""
+    values = values if isinstance(values, torch.Tensor) else torch.tensor(values)
+    if values.ndim != 4 or values.shape[1] not in (1, 3) or not values.is_floating_point() or not values.numel():
+        refuse(name, ACCEPTED, values)
+    if not bool(values.isfinite().all()):
+        raise ValueError(f"{name} must be finite, got NaN or infinity")
+    low, high = (end.item() for end in values.aminmax())
+    if low >= 0 or low < -1.0001 or high > 1.0001:
+        hint = "; 2·x − 1 for 0 to 1, uint8 for 0 to 255" if low >= 0 else ""
+        raise ValueError(f"{name} must be floats from −1 to 1, some negative, got {low:.4g} to {high:.4g}{hint}")
+    return values
+
+
+def pictures(images: Any, name: str = "images") -> list[Image.Image] | torch.Tensor:
+    """RGB pictures of one or a list of what `upright` takes, or of a batch (B, …) of such arrays or tensors; float
+    tensors (B, C, H, W) stay tensors (see `signed`). Raises ValueError for anything else."""
+    whole = isinstance(images, torch.Tensor | np.ndarray)
+    if whole and (images.is_floating_point() if isinstance(images, torch.Tensor) else images.dtype.kind == "f"):
+        return signed(images, name)
+    if whole and images.ndim == 4:
+        images = list(images)
+    if not isinstance(images, list | tuple):
+        images = [images]
+    if not images:
+        refuse(name, ACCEPTED, images)
+    return [upright(image, name).convert("RGB") for image in images]

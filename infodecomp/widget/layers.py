@@ -1,0 +1,137 @@
+"""What a heat map is made of, checked: the picture, the caption's words and their maps."""
+
+from collections.abc import Mapping
+from itertools import count
+from typing import Any, NoReturn
+
+import numpy as np
+import torch
+from PIL import Image
+
+from ..captions import core, units
+from ..checks import number, shown
+from ..estimates.estimate import Estimate
+from ..models.pictures import pictures
+from ..words import WordMaps
+
+STATE = {"word": str, "kind": str, "opacity": float, "shared": bool, "smooth": bool, "hide": bool}
+
+
+def fail(name: str, accepted: str, got: Any) -> NoReturn:
+    """Raise the ValueError."""
+    raise ValueError(f"{name} must be {accepted}, got {got}")
+
+
+def caption_of(maps: Any, caption: str | None) -> str:
+    """The caption that is shown: the given one, or that of the maps, or their words."""
+    if isinstance(maps, WordMaps):
+        caption = maps.caption if caption is None else caption
+    elif not isinstance(maps, Mapping) or not maps or not all(isinstance(m, Mapping) and m for m in maps.values()):
+        fail("maps", "WordMaps or {kind: {word: map}}", shown(maps))
+    elif caption is None:
+        caption = " ".join(dict.fromkeys(word for layers in maps.values() for word in layers))
+    if not isinstance(caption, str) or not caption.split():
+        fail("caption", "a str with at least one word", shown(caption))
+    return caption
+
+
+def one_shape(kinds: dict, picture: Image.Image) -> tuple[int, int]:
+    """(h, w) of all maps, which must have the picture's aspect."""
+    shapes = {layer["map"].shape for layers in kinds.values() for layer in layers.values()}
+    (h, w), (height, width) = max(shapes), picture.size[::-1]
+    if len(shapes) > 1:
+        fail("maps", "of one shape", f"{sorted(shapes)}")
+    if abs(height * w - width * h) > 0.02 * height * w:
+        fail("maps", f"of the picture's aspect ({height} × {width})", f"{h} × {w}")
+    return h, w
+
+
+def tokens_of(caption: str, phrases: list) -> tuple[dict, dict]:
+    """{label: text} of the caption's words and phrases in order, a repeated one being "word (2)"; {position: label}."""
+    seen: dict[str, count] = {}
+    tokens: dict[str, str] = {}
+    starts: dict[int, str] = {}
+    for start, _, text in units(caption, [p for p in phrases if isinstance(p, str)]):
+        n = next(seen.setdefault(core(text), count(1)))
+        label = core(text) if n == 1 else f"{core(text)} ({n})"
+        tokens[label], starts[start] = text, label
+    return tokens, starts
+
+
+def by_kind(maps: Any, starts: dict) -> dict:
+    """{kind: {label: Estimate or map}}."""
+    if not isinstance(maps, WordMaps):
+        return dict(maps)
+    kinds = {"MI": maps.mi, "CMI": maps.cmi} | ({"against": maps.against} if maps.against else {})
+    labels = [starts.get(p, word) for p, word in zip(maps.positions, maps.words, strict=True)]
+    return {kind: dict(zip(labels, layers, strict=True)) for kind, layers in kinds.items()}
+
+
+def by_label(layers: Mapping, tokens: dict, caption: str) -> dict:
+    """{label: Estimate or map}: words are named with or without the punctuation around them."""
+    found = {}
+    for word, value in layers.items():
+        as_written = (label for label, text in tokens.items() if text == word and label not in found)
+        label = word if word in tokens or not isinstance(word, str) else next(as_written, core(word))
+        if label not in tokens or label in found:
+            fail("words", f"of the caption {caption!r}, each once", shown(word))
+        found[label] = value
+    return found
+
+
+def attention_of(attention: Any, words: list) -> Mapping:
+    """{word: map} of the attention."""
+    if isinstance(attention, Mapping):
+        return attention
+    if isinstance(attention, str) or not hasattr(attention, "__len__") or len(attention) != len(words):
+        fail("attention", f"{len(words)} maps, one for each word", shown(attention))
+    return dict(zip(words, attention, strict=True))
+
+
+def check_state(state: dict) -> None:
+    """ValueError for what is no option of the widget, and for values of another kind."""
+    for name, value in state.items():
+        if name not in STATE:
+            fail(name, f"an option of the widget: {', '.join(STATE)}", shown(value))
+        if STATE[name] is float:
+            number(name, value, 0, 1)
+        elif not isinstance(value, STATE[name]):
+            fail(name, f"a {STATE[name].__name__}", shown(value))
+
+
+def layer_of(kind: str, word: str, value: Any) -> dict:
+    """{"map": (h, w)}, and from an Estimate "error" (h, w), "nats" and "stderr" too."""
+    name = f"the {kind} map of {word!r}"
+    if isinstance(value, Estimate):
+        if len(value.nats) != 1:
+            fail(name, "of one image", f"{len(value.nats)} of them")
+        layer = {"map": value.map[0], "nats": value.nats.item(), "stderr": value.stderr.item()}
+        if value.map_stderr is not None:
+            layer["error"] = value.map_stderr[0]
+    else:
+        layer = {"map": value}
+    for key in ("map", "error"):
+        if key in layer:
+            try:
+                array = layer[key].detach().cpu() if isinstance(layer[key], torch.Tensor) else layer[key]
+                layer[key] = np.asarray(array, dtype=np.float64)
+            except (TypeError, ValueError):
+                fail(name, "an Estimate or numbers (h, w)", shown(value))
+            if layer[key].ndim != 2 or not layer[key].size:
+                fail(name, "(h, w)", layer[key].shape)
+            if not np.isfinite(layer[key]).all():
+                fail(name, "finite", "NaN or infinity")
+    return layer
+
+
+def picture_of(image: Any) -> Image.Image:
+    """An RGB PIL picture of one of the accepted kinds."""
+    if isinstance(image, torch.Tensor) and image.ndim == 3 and image.is_floating_point():
+        image = image[None]
+    found = pictures(image, "image")
+    if len(found) != 1:
+        fail("image", "one picture", len(found))
+    if not isinstance(found, torch.Tensor):
+        return found[0]
+    levels = ((found[0].detach().cpu().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    return Image.fromarray(levels.expand(3, -1, -1).permute(1, 2, 0).numpy())
