@@ -80,12 +80,14 @@ def mask_of(segmentation: Any, height: int, width: int) -> np.ndarray:
     if isinstance(segmentation, list) and segmentation and all(map(_polygon, segmentation)):
         runs = rle.merge(rle.frPyObjects(segmentation, height, width))
     else:
-        counts = segmentation.get("counts") if isinstance(segmentation, dict) else None
-        size = segmentation.get("size") if isinstance(segmentation, dict) else None
-        whole = isinstance(counts, list) and all(type(n) is int and n >= 0 for n in counts)
-        if size != [height, width] or not (isinstance(counts, str) or (whole and sum(counts) == height * width)):
+        found: dict = segmentation if isinstance(segmentation, dict) else {}
+        size, counts = found.get("size"), found.get("counts")
+        listed = isinstance(counts, list) and all(type(n) is int and n >= 0 for n in counts)
+        fits = sum(counts or []) == height * width if listed else isinstance(counts, str)
+        if size != [height, width] or not fits:
             raise Broken("bad segmentation", f"no polygons or runs of {width} × {height}, got {segmentation!r:.100}")
-        runs = rle.frPyObjects(segmentation, height, width) if whole else {"size": size, "counts": counts.encode()}
+        packed = {"size": size, "counts": counts}
+        runs = rle.frPyObjects(packed, height, width) if listed else packed
     return rle.decode(runs).astype(bool)
 
 

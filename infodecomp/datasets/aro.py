@@ -27,8 +27,10 @@ from .items import Broken, broken_by, is_text, open_picture, path_of, read_json
 FILES = {"vg_relation": "visual_genome_relation.json", "vg_attribution": "visual_genome_attribution.json"}
 FILES |= {"coco_order": "coco_karpathy_{}.json", "flickr30k_order": "flickr30k_{}.json"}
 TASKS = tuple(FILES)
-REASONS = ("bad entry", "empty caption", "same caption", "missing image", "truncated image", "box outside image")
-REASONS += ("image outside folder", "image too large")
+REASONS = (
+    *("bad entry", "empty caption", "same caption", "missing image", "truncated image", "image outside folder"),
+    *("image too large", "box outside image"),
+)
 SHUFFLES = ("nouns and adjectives", "all but nouns and adjectives", "within trigrams", "trigrams")  # in ARO's order
 WORDS, TRIES, NUMBER = 30, 64, (int, float)
 

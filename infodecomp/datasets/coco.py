@@ -22,8 +22,11 @@ from .annotations import Annotations, mask_of, read
 from .items import Broken, broken_by, is_text, open_picture, path_of, picture_size
 
 COLUMNS = ("Image ID", "Label", "correct_obj+context", "context", "correct_obj", "context_")
-REASONS = ("bad entry", "missing image", "truncated image", "image outside folder", "image too large")
-REASONS += ("word not in caption", "missing mask", "empty mask", "bad segmentation", "mask of another size")
+REASONS = (
+    *("bad entry", "missing image", "truncated image", "image outside folder", "image too large"),
+    *("word not in caption", "missing mask", "empty mask", "bad segmentation", "mask of another size"),
+    "outside the crop",  # that a model makes of the picture
+)
 NUMBER = re.compile(
     r"(?:\w*_)?([0-9]+)(?:\.0*|\.jpe?g|\.png)?", re.IGNORECASE
 )  # 7, 7.0 (pandas), COCO_val2014_0007.jpg
