@@ -6,6 +6,7 @@ mask is the union of the category's annotations in the picture. No row is droppe
 """
 
 import csv
+import os
 import re
 import warnings
 from collections import Counter
@@ -53,7 +54,7 @@ class Item(NamedTuple):
         """The picture in RGB. Raises Broken."""
         if self.broken:
             raise Broken(self.broken, self.detail)
-        return open_picture(self.folder, f"val2017/{self.image}")
+        return open_picture(self.folder, os.path.join("val2017", self.image))
 
     def mask(self) -> np.ndarray:
         """The union (h, w) bool of the category's annotations in the picture. Raises Broken if it has none."""
@@ -63,7 +64,7 @@ class Item(NamedTuple):
                 entries.append(entry)
         if not entries:
             raise Broken("missing mask", f"no annotation of {self.category!r} in image {self.number}")
-        width, height = picture_size(self.folder, f"val2017/{self.image}")
+        width, height = picture_size(self.folder, os.path.join("val2017", self.image))
         said = [instances.images[self.number].get(key) for key in ("width", "height")]
         if said != [width, height]:
             raise Broken("mask of another size", f"{said[0]} × {said[1]}, the picture is {width} × {height}")
@@ -213,7 +214,7 @@ def _of_row(item: Item, row: dict | str, kind: str, instances: Annotations) -> I
 def _checked(item):
     """The item, broken if its picture is not there."""
     try:
-        path_of(item.folder, f"val2017/{item.image}")
+        path_of(item.folder, os.path.join("val2017", item.image))
     except Broken as broken:
-        return item._replace(broken=broken.reason, detail=broken.detail.replace("'val2017/", "'"))
+        return item._replace(broken=broken.reason, detail=broken.detail)
     return item

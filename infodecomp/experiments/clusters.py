@@ -43,7 +43,8 @@ def independent(values: Sequence[float] | np.ndarray, pictures: np.ndarray) -> f
         return count
     if not error > 0:  # one picture, or no spread
         return count**2 / float(sizes @ sizes)
-    return min(count, max(1.0, float(np.var(values)) / error**2))
+    spread = float(np.var(values)) * len(sizes) / (len(sizes) - 1)
+    return min(count, max(1.0, spread / error**2))
 
 
 def resampled(pictures: np.ndarray, repeats: int, random: np.random.Generator) -> Iterator[np.ndarray]:
