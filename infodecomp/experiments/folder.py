@@ -114,7 +114,7 @@ def settle(out: str | Path, settings: dict, ids: Sequence[str], origin: dict | N
         save(out / "settings.json", json.dumps(now, indent=1) + "\n")
         return ""
     old = read_settings(out)
-    changes = [] if _flat(old) == _flat(now) else _changes(_flat(old), _flat(now))
+    changes = _changes(_flat(old), _flat(now))
     if changes:
         told = "out must be a new folder or one of a run with the same settings"
         raise ValueError(f"{told}: {'; '.join(changes)}")
