@@ -115,6 +115,21 @@ def test_other_errors_are_one_line_of_a_record(error):
     assert broken_by(own) is own
 
 
+def test_a_file_that_may_not_be_read_is_one_items_fault(folder, monkeypatch):
+    def fail(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(Image, "open", fail)
+    (first, *_) = aro.load(folder, "vg_relation")
+    found = measured(first, lambda item: {"size": item.open().size})
+    assert found["broken"] == "cannot be measured" and "Permission denied" in found["detail"]
+
+
+def test_what_cannot_be_written_is_broken():
+    found = measured(SimpleNamespace(id="a/1"), lambda item: {"scores": torch.ones(1)})
+    assert found["broken"] == "cannot be measured" and "TypeError" in found["detail"]
+
+
 def test_a_score_that_is_no_number_is_broken():
     found = measured(SimpleNamespace(id="a/1"), lambda item: {"scores": {"cmi": [0.0, float("nan")]}, "r": None})
     assert (found["broken"], found["detail"]) == ("cannot be measured", "scores cmi 1 is not a number")

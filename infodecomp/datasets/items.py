@@ -1,5 +1,6 @@
 """Shared by all data sets: reading files and pictures of a folder, and the exception for items without a score."""
 
+import errno
 import json
 import os
 import re
@@ -10,7 +11,10 @@ from typing import Any
 from PIL import Image
 
 REASON = "cannot be measured"  # of an item with an error that its data set does not foresee
-MACHINE = re.compile(r"out of memory|can't allocate memory|CUDA error|CUDNN_STATUS|No space left", re.IGNORECASE)
+MACHINE = re.compile(
+    "out of memory|can't allocate memory|CUDA error|CUDNN_STATUS|CUBLAS_STATUS|HIP error", re.IGNORECASE
+)
+PATHS = (errno.EACCES, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG)
 
 
 class Broken(Exception):
@@ -27,11 +31,11 @@ class Broken(Exception):
 def broken_by(error: Exception, reason: str = REASON) -> Broken:
     """An error that an item raised, as Broken. Raises the error again if it is the machine's, not the item's.
 
-    The machine's: no memory, a disk or permission that fails (an OSError with a number), a package that is missing.
+    The machine's: no memory, a package that is missing, a system call that fails, unless it is about a file's path.
     """
     if isinstance(error, Broken):
         return error
-    if isinstance(error, MemoryError | ImportError) or getattr(error, "errno", None) is not None:
+    if isinstance(error, MemoryError | ImportError) or getattr(error, "errno", None) not in (None, *PATHS):
         raise error
     if isinstance(error, RuntimeError) and MACHINE.search(str(error)):
         raise error
@@ -95,4 +99,6 @@ def _opened(folder, image, read):
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Broken("image too large", one_line(error)) from error
     except Exception as error:  # Pillow raises many kinds for damaged files
+        if getattr(error, "errno", None) is not None:
+            raise
         raise Broken("truncated image", broken_by(error).detail.replace(path, image)) from error

@@ -46,6 +46,7 @@ def measured(item: Any, measure: Callable[[Any], dict]) -> dict:
         where = _nan(record)
         if where:
             raise Broken(REASON, f"{where} is not a number")
+        json.dumps(record)  # or it could not be written
         return record
     except Exception as error:
         broken = broken_by(error)
