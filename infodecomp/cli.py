@@ -119,8 +119,8 @@ def _experiment(function):
 def _go(options, settings, items, files, prepare, evaluations, running, **others):
     """Measure items and report. files: what the items are made of; prepare(model) -> measure(item); evaluations(item)
     -> number; running: see progress.bar; others: names of further models, as in origin."""
-    if not any(not item.broken for item in items):
-        raise ValueError(f"data must have items that can be measured, got {len(items)}, all of them broken")
+    if not items:
+        raise ValueError(f"data must have items, got none in {', '.join(str(file) for file in files)}")
     models = {"model": options.model} | others
     with processes() as (rank, world):
         found = origin.local(models, files)

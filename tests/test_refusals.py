@@ -227,6 +227,19 @@ def test_broken_items_are_counted_and_the_run_goes_on(command, faulty, tmp_path)
     assert first in refused(*options, "--strict")
 
 
+def test_all_items_broken_is_a_report_and_none_is_refused(data, tmp_path):
+    shutil.copytree(data, tmp_path / "data")
+    shutil.rmtree(tmp_path / "data" / "images")
+    for command in (["relation", "--tasks=vg_relation"], ["localize", "--limit=1"]):
+        (tmp_path / "data" / "val2017" / f"{1:012d}.png").unlink(missing_ok=True)
+        options = [*command, *FAST, f"--data={tmp_path / 'data'}", f"--out={tmp_path / command[0]}"]
+        found = invoke(*options)
+        assert found.exit_code == 0 and "broken (missing image)" in found.output
+    (tmp_path / "data" / "visual_genome_relation.json").write_text("[]")
+    options = ["--tasks=vg_relation", f"--data={tmp_path / 'data'}", f"--out={tmp_path / 'none'}"]
+    assert "data must have items" in refused("relation", *options)
+
+
 @pytest.mark.parametrize(
     "command", [["relation", "--tasks=vg_relation", "--text=scenes"], ["localize"], ["intervene", "--steps=1"]], ids=str
 )
