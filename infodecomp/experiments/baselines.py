@@ -3,18 +3,29 @@
 A score is a function (picture, captions) -> (K,) of a PIL picture and K captions.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import torch
 from PIL import Image
 
 from ..attention import attention_maps, matching_score
+from ..datasets.items import one_line
 from ..scenes.meaning import log_likelihoods, normalise, possible
 from ..scenes.net import NetworkScenes
 from ..scenes.parts import load_clip
 
 Score: TypeAlias = Callable[[Image.Image, list[str]], torch.Tensor]
+
+
+@contextmanager
+def _asked(option: str, kind: str, name: str) -> Iterator[None]:
+    """ValueError in one line for what is not there, or is no such model."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, AttributeError, RuntimeError) as error:
+        raise ValueError(f"{option} must be {kind} of transformers, got {name!r}: {one_line(error)}") from error
 
 
 def clip(name_or_path: str, device: str | None = None) -> Score:
@@ -24,8 +35,9 @@ def clip(name_or_path: str, device: str | None = None) -> Score:
     """
     from transformers import CLIPModel, CLIPProcessor
 
-    processor = CLIPProcessor.from_pretrained(name_or_path)
-    model = CLIPModel.from_pretrained(name_or_path, use_safetensors=True).to(device or "cpu").eval()
+    with _asked("clip", "a CLIP", name_or_path):
+        processor = CLIPProcessor.from_pretrained(name_or_path)
+        model = CLIPModel.from_pretrained(name_or_path, use_safetensors=True).to(device or "cpu").eval()
 
     @torch.no_grad()
     def score(picture, captions):
@@ -37,6 +49,10 @@ def clip(name_or_path: str, device: str | None = None) -> Score:
 
 def scenes_clip(model: NetworkScenes) -> Score:
     """The same by the CLIP from which the scenes network's text encoder was trained on; model: load("scenes-net")."""
+    if not isinstance(model, NetworkScenes):
+        raise ValueError(
+            f"clip must be a CLIP of transformers unless the model is one of scenes, got {type(model).__name__}"
+        )
     both = load_clip(model.folder)
 
     @torch.no_grad()
@@ -55,8 +71,9 @@ def language_model(name_or_path: str, device: str | None = None) -> Score:
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(name_or_path)
-    model = AutoModelForCausalLM.from_pretrained(name_or_path, use_safetensors=True).to(device or "cpu").eval()
+    with _asked("text", "a causal language model", name_or_path):
+        tokenizer = AutoTokenizer.from_pretrained(name_or_path)
+        model = AutoModelForCausalLM.from_pretrained(name_or_path, use_safetensors=True).to(device or "cpu").eval()
 
     @torch.no_grad()
     def score(picture, captions):

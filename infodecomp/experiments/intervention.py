@@ -5,6 +5,7 @@ so that the solver's error is in both. As in the paper pictures start clean, wit
 (chapter 16 measures the effect). Does information predict the change, per picture and per pixel, better than attention?
 """
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -18,9 +19,11 @@ from ..datasets.coco import Item
 from ..denoiser import Model
 from ..estimates.information import compare
 from ..flow import from_noise, to_noise
+from .clusters import pictures_of, resampled
 from .runner import heading
 
 PAPER = {"image": {"cmi": 0.34, "attention": 0.24}, "pixel": {"cmi": 0.27, "attention": 0.21}}  # Pearson correlations
+FEWEST, PICTURES = 10, 5  # items and pictures below which there are no correlations
 PAIRS = "dog=cat,zebra=horse,bed=table,bear=elephant,airplane=kite,person=monkey,people=monkeys,teddy bear=robot"
 
 
@@ -37,6 +40,7 @@ class Edit(NamedTuple):
     broken: str | None
     detail: str
     open: Callable[[], Image.Image]
+    image: str = ""
 
 
 def pairs(text: str) -> dict[str, str]:
@@ -44,7 +48,7 @@ def pairs(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for pair in (PAIRS if text == "paper" else text).split(",") if text else []:
         one, _, other = (part.strip() for part in pair.partition("="))
-        if not one or not other:
+        if not one or not other or one == other:
             raise ValueError(f"swap must be 'paper' or pairs such as dog=cat,bed=table, got {text!r:.80}")
         found |= {one: other, other: one}
     return found
@@ -68,7 +72,7 @@ def edits(items: Iterable[Item], swap: Mapping[str, str] | None = None, placehol
         else:
             continue
         place = item.position, stop, edited, bool(swap)
-        found.append(Edit(item.id, item.group, item.caption, *place, item.broken, item.detail, item.open))
+        found.append(Edit(item.id, item.group, item.caption, *place, item.broken, item.detail, item.open, item.image))
     return found
 
 
@@ -118,6 +122,7 @@ def measure(
         scores["attention"] = maps["attention"].sum().item()
     return {
         "group": item.group,
+        "image": item.image,
         "change": change.sum().item(),
         "stderr": standard.stderr.item(),
         "round_trip": (back - x).double().square().sum().item(),
@@ -137,27 +142,30 @@ def pearson(one: Any, other: Any) -> float | None:
 def summary(records: list[dict], repeats: int = 2000, seed: int = 0) -> dict[str, dict[str, tuple]]:
     """{level: {score: (r, low, high)}} with 95 % intervals, and "cmi − attention" on the same resamples.
 
-    Items are resampled, of which a picture may have several. level "image": correlation of scores with changes over
-    items; "pixel": the mean over items of the correlation within one. The paper's ± are a tenth of a bootstrap's
-    standard deviation, so that they prove no difference.
+    Pictures are resampled, with all of their items. level "image": correlation of scores with changes over items;
+    "pixel": the mean over items of the correlation within one. NaN where all values are the same. The paper's ± are a
+    tenth of a bootstrap's standard deviation, so that they prove no difference.
     """
     kept, random = [r for r in records if "scores" in r], np.random.default_rng(seed)
     names = [name for name in ("cmi", "attention") if kept and all(name in r["scores"] for r in kept)]
     values = {name: np.array([r["scores"][name] for r in kept]) for name in names}
     within = {name: np.array([r["pixel"][name] for r in kept], dtype=float) for name in names}  # None becomes NaN
     change = np.array([r["change"] for r in kept])
-    picks = [np.arange(len(kept)), *random.integers(0, len(kept), (repeats, len(kept)))]
+    picks = [np.arange(len(kept)), *resampled(pictures_of(kept), repeats, random)] if kept else []
 
     def all_of(pick):
         image = {name: np.corrcoef(values[name][pick], change[pick])[0, 1] for name in names}
         return {"image": image, "pixel": {name: np.nanmean(within[name][pick]) for name in names}}
 
-    drawn, table = [all_of(pick) for pick in picks], {}
-    for level in ("image", "pixel"):
-        columns = {name: np.array([found[level][name] for found in drawn]) for name in names}
-        if len(names) == 2:
-            columns["cmi − attention"] = columns["cmi"] - columns["attention"]
-        table[level] = {name: (r[0], *np.nanpercentile(r[1:], [2.5, 97.5])) for name, r in columns.items()}
+    table: dict[str, dict[str, tuple]] = {}
+    with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
+        warnings.simplefilter("ignore", RuntimeWarning)  # where all values are the same
+        drawn = [all_of(pick) for pick in picks]
+        for level in ("image", "pixel"):
+            columns = {name: np.array([found[level][name] for found in drawn]) for name in names}
+            if len(names) == 2:
+                columns["cmi − attention"] = columns["cmi"] - columns["attention"]
+            table[level] = {name: (r[0], *np.nanpercentile(r[1:], [2.5, 97.5])) for name, r in columns.items()}
     return table
 
 
@@ -166,12 +174,14 @@ def report(tasks: dict[str, list[dict]]) -> str:
     lines: list[str] = []
     for task, records in tasks.items():
         lines += heading(task, records)
-        if sum("scores" in r for r in records) < 10:
+        kept = [r for r in records if "scores" in r]
+        if len(kept) < FEWEST or len(set(pictures_of(kept).tolist())) < PICTURES:
             lines += ["Too few for correlations.", ""]
             continue
         lines += ["| correlation with the change | score | r [95 %] | the paper's |", "|---|---|---|---|"]
         for level, found in summary(records).items():
             for name, (r, low, high) in found.items():
-                lines.append(f"| {level} | {name} | {r:.2f} [{low:.2f}, {high:.2f}] | {PAPER[level].get(name, '')} |")
+                said = f"{r:.2f} [{low:.2f}, {high:.2f}]" if np.isfinite([r, low, high]).all() else "all the same"
+                lines.append(f"| {level} | {name} | {said} | {PAPER[level].get(name, '')} |")
         lines.append("")
     return "\n".join(lines)

@@ -15,9 +15,11 @@ from torch.nn.functional import interpolate
 
 from ..attention import attention_maps, daam, record, word_map
 from ..datasets.coco import Item
+from ..datasets.items import Broken
 from ..denoiser import Model
 from ..flow import from_noise, to_noise
 from ..words import word_maps
+from .clusters import pictures_of, stderr
 from .runner import heading
 
 THRESHOLDS = np.linspace(0.1, 0.5, 50)
@@ -104,10 +106,15 @@ def measure(
     model: Any, item: Item, *, samples: int, seed: int, batch_size: int | None = None, exact: Model | None = None
 ) -> dict:
     """The record of one item of coco.load; exact: a model whose CMI map is the truth (800 samples)."""
-    frame, mask = model.frame(item.open()), framed(model, item.mask())
+    picture, mask = item.open(), item.mask()
+    if mask.shape != picture.size[::-1]:
+        raise Broken("mask of another size", f"mask {mask.shape[::-1]}, picture {picture.size}")
+    frame, mask = model.frame(picture), framed(model, mask)
+    if not mask.any():
+        raise Broken("outside the crop", f"no pixel of {item.word!r} is left in the {mask.shape} that the model sees")
     options: dict = {"seed": seed, "batch_size": batch_size, "samples": samples}
     maps, nats = localize(model, frame, item.caption, item.position, attention=hasattr(model, "unet"), **options)
-    result: dict = {"group": item.group, "nats": nats, "crowd": item.crowd}
+    result: dict = {"group": item.group, "image": item.image, "nats": nats, "crowd": item.crowd}
     result["iou"] = {name: np.round(iou(map, mask), 4).tolist() for name, map in maps.items()}
     result["iou"]["whole image"] = [round(float(mask.mean()), 4)] * len(THRESHOLDS)
     result["inside"] = {name: round(inside(map, mask), 4) for name, map in maps.items()}
@@ -129,9 +136,9 @@ def held_out(name: str) -> bool:
 def summary(records: list[dict]) -> dict[str, dict]:
     """{method: {"miou": (mean, stderr), "flattered": …, "inside": …, "correlation": …, "threshold": t}}.
 
-    Means and standard errors are over items, as if independent; a picture may have several. The threshold is the best
-    one on the half of the records that `held_out` selects, scores are means over the rest; "flattered" uses the best
-    threshold on the scored pictures themselves, as the paper does.
+    Means are over items, their standard errors over pictures, of which some may have several items. The threshold is
+    the best one on the half of the records that `held_out` selects, scores are means over the rest; "flattered" uses
+    the best threshold on the scored items themselves, as the paper does.
     """
     kept = [r for r in records if "iou" in r]
     choosing, rest = ([r for r in kept if held_out(r["id"]) == side] for side in (True, False))
@@ -141,17 +148,22 @@ def summary(records: list[dict]) -> dict[str, dict]:
         if not len(train) or not len(test):
             continue
         best = int(train.mean(0).argmax())
-        line = {"miou": _mean(test[:, best]), "flattered": _mean(test[:, int(test.mean(0).argmax())])}
+        flattered = int(test.mean(0).argmax())
+        line = {"miou": _mean(test[:, best], rest), "flattered": _mean(test[:, flattered], rest)}
         for key in ("inside", "correlation"):
-            values = [r[key][name] for r in rest if name in r.get(key, {})]
-            if len(values) > 1:
-                line[key] = _mean(values)
+            those = [r for r in rest if name in r.get(key, {})]
+            if len(those) > 1:
+                line[key] = _mean([r[key][name] for r in those], those)
         table[name] = line | {"threshold": float(THRESHOLDS[best]), "count": len(test)}
     return table
 
 
-def _mean(values):
-    return float(np.mean(values)), float(np.std(values, ddof=1) / len(values) ** 0.5) if len(values) > 1 else np.nan
+def _mean(values, records):
+    return float(np.mean(values)), stderr(values, pictures_of(records))
+
+
+def _percent(mean, error):
+    return f"{100 * mean:.1f} ± {100 * error:.1f}" if error >= 0 else f"{100 * mean:.1f}, too few"
 
 
 def report(tasks: dict[str, list[dict]], samples: int = 100) -> str:
@@ -160,13 +172,17 @@ def report(tasks: dict[str, list[dict]], samples: int = 100) -> str:
     for task, records in tasks.items():
         crowds = sum(r.get("crowd", 0) for r in records)
         lines += heading(task, records, f"; {crowds} with crowds")
+        table = summary(records)
+        if not table:
+            lines += ["Too few: some items choose thresholds, others are scored, and one of the two has none.", ""]
+            continue
         lines += ["| method | mIoU, % (threshold) | best on the same | inside, % | r with exact | the paper's, % |"]
         lines += ["|---|---|---|---|---|---|"]
-        for name, line in summary(records).items():
-            cells = [f"{100 * line['miou'][0]:.1f} ± {100 * line['miou'][1]:.1f} ({line['threshold']:.2f})"]
-            cells += [f"{100 * line['flattered'][0]:.1f} ± {100 * line['flattered'][1]:.1f}"]
-            cells += ["{:.1f} ± {:.1f}".format(*(100 * v for v in line["inside"])) if "inside" in line else ""]
-            cells += ["{:.2f} ± {:.2f}".format(*line["correlation"]) if "correlation" in line else ""]
+        for name, line in table.items():
+            cells = [f"{_percent(*line['miou'])} ({line['threshold']:.2f})", _percent(*line["flattered"])]
+            cells += [_percent(*line["inside"]) if "inside" in line else ""]
+            r, error = line.get("correlation", (0, -1))
+            cells += [f"{r:.2f} ± {error:.2f}" if error >= 0 else "too few" if "correlation" in line else ""]
             cells += [str(PAPER.get(name, {}).get(samples, ""))]
             lines.append(f"| {name} | " + " | ".join(cells) + " |")
         lines.append("")

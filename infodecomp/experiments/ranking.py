@@ -20,6 +20,7 @@ import torch
 
 from ..attention import attention_maps, matching_score
 from ..captions import replace
+from ..datasets.items import one_line
 from ..denoiser import Denoiser, Model
 from ..estimates.information import compare
 from ..estimates.measure import DRAWS, Quantity, measure
@@ -34,7 +35,9 @@ from ..scenes.model import proposal
 from ..scenes.net import hashes
 from ..scenes.report import mean
 from ..scenes.sprites import render
+from . import origin
 from .baselines import scenes_clip, scenes_text
+from .folder import save
 from .relation import SCORES, credit
 
 SEED, SAMPLES, COUNT, FEW = 14, 32, 160, 64
@@ -156,30 +159,61 @@ def attention(model: Any, x: torch.Tensor, texts: list[str], samples: int = 10) 
 
 
 def main() -> None:
-    """Measure the denoisers that OUT.json lacks and write it."""
+    """Measure the denoisers that OUT.json lacks and write it; what it has must be of the same origin."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--network", action="append", default=[], metavar="NAME=FOLDER", help="besides scenes-net")
     args = parser.parse_args()
-    record = json.loads(args.out.read_text()) if args.out.exists() else {"denoisers": {}}
-    scenes, true, others = items(COUNT)
-    record["settings"] = {"seed": SEED, "samples": SAMPLES, "count": COUNT, "few": FEW, "bands": list(BANDS)}
+    try:
+        jobs = networks(args.network)
+        record = begun(args.out, jobs)
+        scenes, true, others = items(COUNT)
+        record["relation"] = [next(word for word in caption.split() if word in OPPOSITE) for caption in true]
+        record["kinds"] = {
+            kind: Counter(nature(scene, text) for scene, text in zip(scenes, texts, strict=True) if text)
+            for kind, texts in others.items()
+        }
+        for name in [name for name in jobs if name not in record["denoisers"]]:
+            record["denoisers"] |= measured(name, load(jobs[name]), scenes, true, others)
+            save(args.out, json.dumps(record, indent=1) + "\n")
+    except (ValueError, OSError) as error:
+        parser.error(one_line(error))
+
+
+def networks(pairs: Sequence[str]) -> dict[str, str]:
+    """{name: what load takes} of the exact denoiser, scenes-net, and others as NAME=FOLDER. ValueError for bad ones."""
+    jobs = {"exact": "scenes", "scenes-net": "scenes-net"}
+    for pair in pairs:
+        name, _, folder = pair.partition("=")
+        if not name or not Path(folder, "unet").is_dir() or name in jobs:
+            raise ValueError(f"--network must be a new NAME=FOLDER with a network of scenes, got {pair!r}")
+        jobs[name] = folder
+    return jobs
+
+
+def begun(out: Path, jobs: dict[str, str]) -> dict:
+    """The record so far, or a new one. ValueError if it is damaged, or of other settings, versions or weights."""
     packages = {name: version(name) for name in ("torch", "diffusers")}
-    record["versions"] = {"python": platform.python_version()} | packages
-    record["relation"] = [next(word for word in caption.split() if word in OPPOSITE) for caption in true]
-    record["kinds"] = {
-        kind: Counter(nature(scene, text) for scene, text in zip(scenes, texts, strict=True) if text)
-        for kind, texts in others.items()
-    }
-    jobs = {"exact": "scenes", "scenes-net": "scenes-net"} | dict(pair.split("=", 1) for pair in args.network)
-    for name in [name for name in jobs if name not in record["denoisers"]]:
-        record["denoisers"] |= measured(name, load(jobs[name]), scenes, true, others)
-        args.out.write_text(json.dumps(record, indent=1) + "\n")
+    now: dict = {"settings": {"seed": SEED, "samples": SAMPLES, "count": COUNT, "few": FEW, "bands": list(BANDS)}}
+    now["versions"] = {"python": platform.python_version()} | packages
+    if not out.exists():
+        return now | {"denoisers": {}}
+    record = json.loads(out.read_text(encoding="utf-8"))
+    if not isinstance(record, dict) or not isinstance(record.get("denoisers"), dict):
+        raise ValueError(f"{out} must be a record of this program")
+    parts = [(part, record.get(part), now[part]) for part in now]
+    for name in jobs.keys() & record["denoisers"].keys() - {"exact"}:
+        parts.append((f"sha256 of {name}", record["denoisers"][name].get("sha256"), origin.hashes(jobs[name])))
+    for part, old, new in parts:
+        if old != new:
+            raise ValueError(f"{out} must be a new file or of the same origin: {part} were {old}, are {new}")
+    return record
 
 
 def measured(name: str, model: Any, scenes: list[Scene], true: list[str], others: Others) -> dict[str, dict]:
     """The parts of the record that come from one denoiser, by name."""
     count = COUNT if name in ("exact", "scenes-net") else FEW
+    weights = {} if name == "exact" else hashes(model.folder)
     x = model.encode([render(scene) for scene in scenes[:count]])
     asked = {kind: texts[:count] for kind, texts in others.items()}
     if name == "exact":  # of the texts it takes only those of the grammar, and of the kinds those with 25
@@ -188,7 +222,7 @@ def measured(name: str, model: Any, scenes: list[Scene], true: list[str], others
     part = table(model, x, true[:count], asked) | {"apart": apart(model, x, true, others)}
     if name == "exact":
         return {name: part}
-    part |= {"sha256": hashes(model.folder), "training": json.loads((model.folder / "training.json").read_text())}
+    part |= {"sha256": weights, "training": json.loads((model.folder / "training.json").read_text())}
     if name != "scenes-net":
         return {name: part}
     captions = filled(true, others)

@@ -1,6 +1,7 @@
 """Relation testing (Kong et al. 2024, 3.1): of several captions, does the model find the true one highest?
 
-A right choice counts 1, a tie for the first place among m captions 1/m.
+A right choice counts 1, a tie for the first place among m captions 1/m. Pictures are independent, items of one picture
+are not: `pictures` numbers the picture of each item.
 """
 
 import math
@@ -18,6 +19,7 @@ from ..denoiser import Denoiser, Model
 from ..estimates.information import compare
 from ..integrate import Proposal, uniform_weight
 from .baselines import Score
+from .clusters import independent, pictures_of, stderr, sums
 from .runner import heading
 
 SCORES = {
@@ -82,21 +84,29 @@ def credit(scores: torch.Tensor | Sequence[Sequence[float]]) -> torch.Tensor:
     return best[:, 0].double() / best.sum(1)
 
 
-def accuracy(credits: Sequence[float]) -> Accuracy:
-    """Share of right choices, with Wilson's interval (1927); a tie counts as a fraction of a choice."""
+def accuracy(credits: Sequence[float], pictures: np.ndarray | None = None) -> Accuracy:
+    """Share of right choices, with Wilson's interval (1927) for as many items as are independent; ties count shares."""
     count, share = len(credits), float(np.mean(credits))
+    alone = count if pictures is None else independent(credits, pictures)
     z2 = 1.959964**2
-    centre = (share + z2 / (2 * count)) / (1 + z2 / count)
-    half = math.sqrt(z2 * (share * (1 - share) / count + z2 / (4 * count**2))) / (1 + z2 / count)
+    centre = (share + z2 / (2 * alone)) / (1 + z2 / alone)
+    half = math.sqrt(z2 * (share * (1 - share) / alone + z2 / (4 * alone**2))) / (1 + z2 / alone)
     return Accuracy(share, max(0.0, centre - half), min(1.0, centre + half), count)
 
 
-def paired(one: Sequence[float], other: Sequence[float]) -> tuple[float, float, float]:
-    """Difference of two shares on the same items, its standard error, and p of the exact sign test (McNemar's)."""
-    difference = np.asarray(one, float) - np.asarray(other, float)
-    better, worse = int((difference > 0).sum()), int((difference < 0).sum())
+def paired(
+    one: Sequence[float], other: Sequence[float], pictures: np.ndarray | None = None
+) -> tuple[float, float, float]:
+    """Difference of two shares on the same items, its standard error, and p of the exact sign test over pictures.
+
+    Where each item has its own picture that is McNemar's test. The error is NaN for fewer than two pictures.
+    """
+    difference = np.subtract(one, other)
+    pictures = np.arange(len(difference)) if pictures is None else pictures
+    each = np.round(sums(difference, pictures), 9)
+    better, worse = int((each > 0).sum()), int((each < 0).sum())
     p = binomtest(better, better + worse).pvalue if better + worse else 1.0
-    return difference.mean(), difference.std(ddof=1) / math.sqrt(len(difference)), p
+    return difference.mean(), stderr(difference, pictures), p
 
 
 def measure(
@@ -118,7 +128,7 @@ def measure(
     found = caption_scores(model, model.encode(picture), captions, samples=samples, seed=seed, batch_size=batch_size)
     scores = {name: row[0].tolist() for name, row in found.items()}
     scores |= {name: torch.as_tensor(score(picture, captions)).tolist() for name, score in (others or {}).items()}
-    return {"group": item.group, "scores": scores}
+    return {"group": item.group, "image": item.image, "scores": scores}
 
 
 def summary(records: list[dict], least: int = 25) -> dict[str, dict[str, Accuracy]]:
@@ -128,11 +138,15 @@ def summary(records: list[dict], least: int = 25) -> dict[str, dict[str, Accurac
     groups = Counter(record["group"] for record in kept if record["group"])
     table: dict[str, dict[str, Accuracy]] = {}
     for name in names:
-        rows = [(r["group"], credit([r["scores"][name]]).item()) for r in kept if name in r["scores"]]
-        table[name] = {"all": accuracy([share for _, share in rows])}
+        scored = [record for record in kept if name in record["scores"]]
+        table[name] = {"all": _accuracy(scored, name)}
         for group in sorted(group for group, count in groups.items() if count >= least):
-            table[name][group] = accuracy([share for own, share in rows if own == group])
+            table[name][group] = _accuracy([record for record in scored if record["group"] == group], name)
     return table
+
+
+def _accuracy(records, name):
+    return accuracy([credit([record["scores"][name]]).item() for record in records], pictures_of(records))
 
 
 def report(tasks: dict[str, list[dict]], least: int = 25) -> str:
@@ -145,10 +159,12 @@ def report(tasks: dict[str, list[dict]], least: int = 25) -> str:
             continue
         reference = next(iter(table))
         lines += [f"| score | accuracy, % [95 %] | − {reference}, points (p) | the paper's, % |", "|---|---|---|---|"]
-        credits = {n: [credit([r["scores"][n]]).item() for r in records if "scores" in r] for n in table}
+        kept = [record for record in records if "scores" in record]
+        credits = {name: [credit([r["scores"][name]]).item() for r in kept] for name in table}
         for name, found in table.items():
-            mean, error, p = paired(credits[name], credits[reference])
-            versus = "" if name == reference else f"{100 * mean:+.1f} ± {100 * error:.1f} ({p:.2g})"
+            mean, error, p = paired(credits[name], credits[reference], pictures_of(kept))
+            versus = f"{100 * mean:+.1f} ± {100 * error:.1f} ({p:.2g})" if error >= 0 else f"{100 * mean:+.1f}, too few"
+            versus = "" if name == reference else versus
             paper = PAPER.get(task, {}).get(name, "")
             lines.append(f"| {SCORES.get(name, name)} | {found['all']} | {versus} | {paper} |")
         groups = [group for group in table[reference] if group != "all"]

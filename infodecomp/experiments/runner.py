@@ -2,19 +2,18 @@
 
 import hashlib
 import json
+import math
 import os
-import platform
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ..datasets.items import Broken
-from ..scenes import net
-
-PACKAGES = ("infodecomp", "torch", "diffusers", "transformers", "numpy", "textblob")
+from ..datasets.items import REASON, Broken, broken_by
+from .clusters import pictures_of
+from .folder import locked, read_records, settle
 
 
 def item_seed(seed: int, item: str) -> int:
@@ -37,32 +36,29 @@ def processes() -> Iterator[tuple[int, int]]:
     state.destroy_process_group()
 
 
-def read_records(out: str | Path) -> dict[str, dict]:
-    """{id: record} of a run's folder. A half-written line of a killed process is ignored."""
-    records = {}
-    for file in sorted(Path(out).glob("records-*.jsonl")):
-        for line in file.read_bytes().split(b"\n")[:-1]:
-            record = json.loads(line)
-            records[record["id"]] = record
-    return records
+def measured(item: Any, measure: Callable[[Any], dict]) -> dict:
+    """The record of an item: {"id", …} as measured, or {"id", "broken": reason, "detail"} whatever the item raised.
+
+    Errors of the machine are raised (see infodecomp.datasets.items.broken_by). A score of NaN makes an item broken.
+    """
+    try:
+        record = {"id": item.id} | measure(item)
+        where = _nan(record)
+        if where:
+            raise Broken(REASON, f"{where} is not a number")
+        json.dumps(record)  # or it could not be written
+        return record
+    except Exception as error:
+        broken = broken_by(error)
+        return {"id": item.id, "broken": broken.reason, "detail": broken.detail}
 
 
-def settle(out: str | Path, settings: dict) -> None:
-    """Write a run's settings, with versions, or check that the folder has the same. ValueError if they differ."""
-    file, machine = Path(out) / "settings.json", {name: version(name) for name in PACKAGES}
-    machine |= {"python": platform.python_version()}
-    if file.exists():
-        old = json.loads(file.read_text())
-        new = json.loads(json.dumps(settings))
-        differing = [key for key in old["settings"] | new if old["settings"].get(key) != new.get(key)]
-        if differing:
-            changes = "; ".join(f"{key} was {old['settings'].get(key)!r}, is {new.get(key)!r}" for key in differing)
-            raise ValueError(f"out must be a new folder or one of a run with the same settings: {changes}")
-        return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    fresh = file.with_suffix(f".{os.getpid()}")
-    fresh.write_text(json.dumps({"settings": settings, "versions": machine}, indent=1) + "\n")
-    fresh.replace(file)
+def _nan(value, name=""):
+    """The name of a NaN inside a record, or ""."""
+    if isinstance(value, float) and math.isnan(value):
+        return name
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return next((found for key, part in inner if (found := _nan(part, f"{name} {key}".strip()))), "")
 
 
 def run(
@@ -74,28 +70,44 @@ def run(
     rank: int = 0,
     world: int = 1,
     progress: Callable[[dict, int], None] = lambda record, left: None,
+    origin: dict | None = None,
+    strict: bool = False,
 ) -> None:
-    """Measure the items that have no record yet; items: objects with .id; measure(item) -> dict, or raises Broken.
+    """Measure the items that have no record yet; items: objects with .id; measure(item) -> dict, or raises.
 
-    Process `rank` of `world` takes every world-th item. Each record is on disk before the next item begins.
+    Process `rank` of `world` takes every world-th item. Each record is on disk before the next item begins. An item
+    that raises gets a record that says so (see `measured`); strict: ValueError at the first such item instead. origin:
+    where the numbers come from; see folder.settle for what is compared with an earlier run in the folder.
     """
-    settle(out, settings)
-    done, own = read_records(out), Path(out) / f"records-{rank:05d}.jsonl"
-    if own.exists():  # cut off a half-written line of a killed process
-        whole = own.read_bytes()
-        with own.open("r+b") as file:
-            file.truncate(whole.rfind(b"\n") + 1)
-    mine = [item for item in items[rank::world] if item.id not in done]
-    with own.open("ab") as file:
-        for k, item in enumerate(mine):
-            try:
-                record = {"id": item.id} | measure(item)
-            except Broken as error:
-                record = {"id": item.id, "broken": error.reason, "detail": error.detail}
-            file.write(json.dumps(record).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-            progress(record, len(mine) - k - 1)
+    ids = [item.id for item in items]
+    if len(set(ids)) < len(ids):
+        raise ValueError(f"items must have ids of their own, got {Counter(ids).most_common(1)[0][0]!r} twice")
+    with locked(out, rank):
+        told = settle(out, settings, ids, origin)
+        if told and rank == 0:
+            print(f"warning: {told}", file=sys.stderr)
+        done, own = read_records(out), Path(out) / f"records-{rank:05d}.jsonl"
+        _mend(own)
+        left = sum(item.id not in done for item in items[rank::world])
+        with own.open("ab") as file:
+            for item in items[rank::world]:
+                record = done.get(item.id) or measured(item, measure)
+                if strict and "broken" in record:
+                    raise ValueError(f"{item.id} is broken: {record['broken']}: {record['detail']}")
+                if item.id not in done:
+                    file.write(json.dumps(record).encode() + b"\n")
+                    file.flush()
+                    os.fsync(file.fileno())
+                    left -= 1
+                    progress(record, left)
+
+
+def _mend(file):
+    """Cut off a half-written line of a killed process."""
+    if file.exists():
+        whole = file.read_bytes()
+        with file.open("r+b") as opened:
+            opened.truncate(whole.rfind(b"\n") + 1)
 
 
 def in_order(out: str | Path, ids: list[str]) -> tuple[list[dict], list[str]]:
@@ -108,18 +120,25 @@ def _broken(records):
     return Counter(record["broken"] for record in records if "broken" in record)
 
 
+def _pictures(records):
+    """How many pictures the records that are not broken are of."""
+    return len(set(pictures_of([record for record in records if "broken" not in record]).tolist()))
+
+
 def heading(task: str, records: list[dict], more: str = "") -> list[str]:
     """Lines of Markdown that begin a task's report: how many items, and how many of them broken, by reason."""
-    counts = [f"{count} broken ({reason})" for reason, count in sorted(_broken(records).items())]
-    return [f"## {task}", "", f"{len(records)} items; {', '.join(counts) or 'none broken'}{more}", ""]
+    broken, pictures = _broken(records), _pictures(records)
+    counts = [f"{count} broken ({reason})" for reason, count in sorted(broken.items())]
+    lines = [f"## {task}", "", f"{len(records)} items; {', '.join(counts) or 'none broken'}{more}", ""]
+    if pictures < len(records) - broken.total():
+        lines += [f"Of {pictures} pictures; intervals and standard errors take these, not items, as independent.", ""]
+    return lines
 
 
-def condensed(records: list[dict], table: dict) -> dict:
-    """The part of a run that its record keeps: counts, also of broken items by reason, and the table's numbers."""
-    return {"count": len(records), "broken": dict(_broken(records)), "table": table}
+def condensed(records: list[dict], table: dict, missing: int = 0) -> dict:
+    """The part of a run that its record keeps: counts, also of broken items by reason, and the table's numbers.
 
-
-def hashes(model: str) -> dict[str, str]:
-    """{file: sha256} of the weights of a local model, "scenes-net" or a folder; {} for others."""
-    folder = net.NETWORK if model == "scenes-net" else Path(model)
-    return net.hashes(folder) if folder.is_dir() else {}
+    missing: items without a record.
+    """
+    counts = {"count": len(records), "missing": missing, "pictures": _pictures(records)}
+    return counts | {"broken": dict(_broken(records)), "table": table}

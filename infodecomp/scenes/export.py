@@ -27,8 +27,7 @@ def aro(folder: str | Path, count: int, seed: int = 0) -> None:
     The order files have two captions per picture; shuffles are made on loading. "scene" of an entry is its position in
     scenes(). The same seed writes the same scenes.
     """
-    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-        raise ValueError(f"count must be a positive whole number, got {count!r}")
+    _check(count, seed)
     folder, pairs = Path(folder), _pairs(4 * count, seed)
     files = {
         "visual_genome_relation.json": _relation,
@@ -44,6 +43,13 @@ def aro(folder: str | Path, count: int, seed: int = 0) -> None:
             picture.save(folder / path)
             entries.append(entry | {"scene": position(scene)})
         (folder / name).write_text(json.dumps(entries, indent=1) + "\n")
+
+
+def _check(count, seed):
+    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+        raise ValueError(f"count must be a positive whole number, got {count!r}")
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
+        raise ValueError(f"seed must be a whole number from 0 to 2^63 − 1, got {seed!r}")
 
 
 def _pairs(count, seed):
@@ -91,6 +97,7 @@ def coco(folder: str | Path, count: int, seed: int = 0) -> None:
     the authors' files, a row for each colour and state, with "adjective" or "verb" as word type; its mask in COCO's
     sense is that of its noun. The same seed writes the same scenes.
     """
+    _check(count, seed)
     folder = Path(folder)
     (folder / "val2017").mkdir(parents=True, exist_ok=True)
     (folder / "annotations").mkdir(exist_ok=True)

@@ -20,7 +20,7 @@ from overhead import CAPTION, SCENE, measure_overhead, quantiles
 from samples import measure_samples
 
 import infodecomp as idc
-from infodecomp.experiments.runner import hashes
+from infodecomp.experiments.origin import hashes
 
 RECORD = Path(idc.__file__).parent / "experiments" / "records" / "cost.json"
 
