@@ -3,6 +3,7 @@
 A score is a function (picture, captions) -> (K,) of a PIL picture and K captions.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
@@ -11,6 +12,7 @@ import torch
 from PIL import Image
 
 from ..attention import attention_maps, matching_score
+from ..checks import double
 from ..datasets.items import one_line
 from ..scenes.meaning import log_likelihoods, normalise, possible
 from ..scenes.net import NetworkScenes
@@ -28,20 +30,28 @@ def _asked(option: str, kind: str, name: str) -> Iterator[None]:
         raise ValueError(f"{option} must be {kind} of transformers, got {name!r}: {one_line(error)}") from error
 
 
+def _check_length(reader: str, count: int, longest: int) -> None:
+    """ValueError for captions that are not read to their end."""
+    if count > longest:
+        raise ValueError(f"captions must have at most {longest} tokens, as {reader} reads, got {count}")
+
+
 def clip(name_or_path: str, device: str | None = None) -> Score:
     """Cosine of picture and caption by a CLIP of transformers, such as laion/CLIP-ViT-H-14-laion2B-s32B-b79K.
 
-    That one contains the text encoder of Stable Diffusion 2.1.
+    That one contains the text encoder of Stable Diffusion 2.1. A caption over its length is a ValueError.
     """
     from transformers import CLIPModel, CLIPProcessor
 
     with _asked("clip", "a CLIP", name_or_path):
         processor = CLIPProcessor.from_pretrained(name_or_path)
         model = CLIPModel.from_pretrained(name_or_path, use_safetensors=True).to(device or "cpu").eval()
+        longest = min(processor.tokenizer.model_max_length, model.config.text_config.max_position_embeddings)
 
     @torch.no_grad()
     def score(picture, captions):
-        inputs = processor(text=captions, images=picture, padding=True, truncation=True, return_tensors="pt")
+        inputs = processor(text=captions, images=picture, padding=True, return_tensors="pt")
+        _check_length("the CLIP", inputs["input_ids"].shape[1], longest)
         return model(**inputs.to(model.device)).logits_per_image[0] / model.logit_scale.exp()
 
     return score
@@ -67,22 +77,31 @@ def scenes_clip(model: NetworkScenes) -> Score:
 def language_model(name_or_path: str, device: str | None = None) -> Score:
     """Log-probability of a caption in nats, without its picture, by a causal language model of transformers.
 
-    Whatever it gets right in a benchmark can be answered without looking (Lin et al. 2024).
+    Whatever it gets right in a benchmark can be answered without looking (Lin et al. 2024). A caption begins after the
+    model's one start token (its end token, where it has no other), so that the first word counts; one over the model's
+    length is a ValueError.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     with _asked("text", "a causal language model", name_or_path):
         tokenizer = AutoTokenizer.from_pretrained(name_or_path)
         model = AutoModelForCausalLM.from_pretrained(name_or_path, use_safetensors=True).to(device or "cpu").eval()
+        longest = getattr(model.config, "max_position_embeddings", None) or math.inf
+        starts = tokenizer.bos_token_id, model.config.bos_token_id, tokenizer.eos_token_id
+        start = next((token for token in starts if token is not None), None)
+        if start is None:
+            raise ValueError("it has neither a start nor an end token")
 
     @torch.no_grad()
     def score(picture, captions):
         found = []
         for caption in captions:
-            ids = tokenizer((tokenizer.bos_token or "") + caption, return_tensors="pt")["input_ids"].to(model.device)
-            log_prob = model(input_ids=ids).logits[0, :-1].double().log_softmax(1)
-            found.append(log_prob.gather(1, ids[0, 1:, None]).sum())
-        return torch.stack(found)
+            ids = [start, *tokenizer(caption, add_special_tokens=False, verbose=False)["input_ids"]]
+            _check_length("the language model", len(ids), longest)
+            tokens = torch.tensor([ids], device=model.device)
+            log_prob = double(model(input_ids=tokens).logits[0, :-1]).log_softmax(1)
+            found.append(sum(log_prob[range(len(ids) - 1), ids[1:]].tolist()))
+        return torch.tensor(found, dtype=torch.float64)
 
     return score
 
@@ -94,7 +113,7 @@ def attention(model: Any, *, samples: int = 20, seed: int = 0, batch_size: int |
         x, found = model.encode(picture), []
         for caption in captions:
             maps = attention_maps(model, x, caption, samples=samples, seed=seed, batch_size=batch_size)
-            words = len(model.tokenizer(caption)["input_ids"]) - 2  # without start and end
+            words = len(model.tokenizer(caption, add_special_tokens=False)["input_ids"])
             found.append(matching_score(maps, list(range(1, 1 + words)))[0])
         return torch.stack(found)
 
