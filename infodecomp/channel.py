@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import torch
 
-from .checks import floats, refuse, seen
+from .checks import floats, home, refuse, seen
 
 Numbers: TypeAlias = float | torch.Tensor  # one, or a tensor of any shape
 
@@ -57,10 +57,10 @@ def signal_scale(logsnr: Numbers) -> torch.Tensor:
 
 def scales(logsnr: Numbers, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Factors of the signal and of the noise at a log-SNR, () or (N,), in the dtype of x and to be multiplied by it."""
-    logsnr = floats("logsnr", logsnr).to(x.device)
+    logsnr = floats("logsnr", logsnr).to(home(x.device))
     if tuple(logsnr.shape) not in ((), (1,), (len(x),)):
         raise ValueError(f"logsnr must be a number or one per row ({len(x)},), got shape {tuple(logsnr.shape)}")
-    return per_row(signal_scale(logsnr), x).to(x.dtype), per_row(signal_scale(-logsnr), x).to(x.dtype)
+    return per_row(signal_scale(logsnr), x).to(x), per_row(signal_scale(-logsnr), x).to(x)
 
 
 def add_noise(x: torch.Tensor, logsnr: Numbers, noise: torch.Tensor) -> torch.Tensor:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from numbers import Integral, Real
 from typing import Any, NoReturn
 
@@ -25,6 +26,27 @@ def unseen() -> Iterator[None]:
 def seen(values: torch.Tensor) -> bool:
     """Whether a check may look at values: outside `unseen`, and where it need not wait for an accelerator."""
     return LOOK.get() and values.device.type == "cpu"
+
+
+@lru_cache
+def home(device: torch.device) -> torch.device:
+    """Where numbers of a device are float64, as in all sums: there, or on the CPU where it has none, as mps."""
+    try:
+        torch.zeros(1, dtype=torch.float64, device=device)
+    except (TypeError, RuntimeError):
+        return torch.device("cpu")
+    return device
+
+
+def double(values: torch.Tensor) -> torch.Tensor:
+    """The values as float64, at home."""
+    return values.to(home(values.device)).double()
+
+
+def moved(values: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """The values on a device, float64 as float32 where it has none."""
+    single = values.dtype == torch.float64 and home(device) != device
+    return (values.float() if single else values).to(device)
 
 
 def shown(value: object) -> str:
@@ -86,7 +108,7 @@ def text(name: str, value: object, accepted: str = "a str") -> str:
 
 
 def floats(name: str, value: Any, finite: bool = False, mask: bool = False) -> torch.Tensor:
-    """Numbers of any shape as float64. ValueError for anything else, and for NaN (infinity too, if `finite`).
+    """Numbers of any shape as float64, at home. ValueError for anything else, and for NaN (infinity too, if `finite`).
 
     mask: True and False are taken as 1 and 0.
 
@@ -98,7 +120,7 @@ def floats(name: str, value: Any, finite: bool = False, mask: bool = False) -> t
             raise TypeError
     except (TypeError, ValueError, RuntimeError):
         refuse(name, "a number or a tensor of numbers", value)
-    found = torch.as_tensor(value, dtype=torch.float64)
+    found = double(found) if isinstance(value, torch.Tensor) else torch.as_tensor(value, dtype=torch.float64)
     if seen(found) and not bool((found.isfinite() if finite else ~found.isnan()).all()):
         raise ValueError(
             f"{name} must be finite, got NaN or infinity" if finite else f"{name} must not be NaN, got NaN"
@@ -119,7 +141,7 @@ def tensor(name: str, value: Any, ndims: Collection[int]) -> torch.Tensor:
 def log_weights(name: str, weights: Any, count: int) -> torch.Tensor:
     """Logarithms of non-negative weights or a boolean mask (…, count), not all zero in any row. ValueError if not."""
     mask = isinstance(weights, torch.Tensor) and weights.dtype == torch.bool
-    weights = weights.double() if mask else floats(name, weights)
+    weights = double(weights) if mask else floats(name, weights)
     if weights.ndim == 0 or weights.shape[-1] != count:
         raise ValueError(f"{name} must end in {count} weights, got shape {tuple(weights.shape)}")
     if not bool((weights >= 0).all() and weights.isfinite().all() and (weights.sum(-1) > 0).all()):

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from .channel import scales
-from .checks import floats, pair, refuse, shown
+from .checks import floats, moved, pair, refuse, shown
 
 Condition: TypeAlias = str | list | torch.Tensor | np.ndarray | tuple | None
 
@@ -88,7 +88,7 @@ def _moved(condition, device):
     if isinstance(condition, tuple):
         return tuple(_moved(part, device) for part in condition)
     keep = condition is None or isinstance(condition, str | list)
-    return condition if keep else torch.as_tensor(condition).to(device)
+    return condition if keep else moved(torch.as_tensor(condition), device)
 
 
 def _same(one, other):
@@ -173,7 +173,7 @@ class Adapter:
             refuse("z", "a floating-point tensor (N, *shape)", z)
         if floats("logsnr", logsnr).numel() not in (1, len(z)):
             refuse("logsnr", f"a number or one per row ({len(z)},)", logsnr)
-        logsnr = torch.as_tensor(logsnr, device=z.device).expand(len(z))
+        logsnr = moved(torch.as_tensor(logsnr), z.device).expand(len(z))
         return self._to_eps(partial(evaluate, self.network), z, logsnr, condition, *scales(logsnr, z))
 
 

@@ -13,7 +13,7 @@ import torch
 
 from .channel import Numbers
 from .checks import device as checked_device
-from .checks import floats, log_weights, number, refuse, seen, tensor, whole
+from .checks import double, floats, home, log_weights, number, refuse, seen, tensor, whole
 from .integrate import Piecewise, band
 
 Covariance: TypeAlias = Numbers | tuple[torch.Tensor, Numbers]
@@ -110,15 +110,15 @@ class Exact:
             raise ValueError(f"{name} must have the shape {shapes}")
         if seen(x) and not bool(x.isfinite().all()):
             raise ValueError(f"{name} must be finite, got NaN or infinity")
-        return x.detach().to(self.device, torch.float64).flatten(1)
+        return double(x.detach()).to(self.device).flatten(1)
 
     def to(self, device: torch.device | str) -> "Exact":
-        """Move the parameters there: evaluations run where the parameters are. Returns the denoiser itself."""
-        self.device = checked_device("device", device)
+        """Move parameters and evaluations there (to the CPU if it has no float64). Returns the denoiser itself."""
+        self.device = home(checked_device("device", device))
         for part in (self, *getattr(self, "components", [])):
             for name, value in vars(part).items():
                 if isinstance(value, torch.Tensor):
-                    setattr(part, name, value.to(device))
+                    setattr(part, name, value.to(self.device))
         return self
 
     def __call__(self, z: torch.Tensor, logsnr: torch.Tensor, condition: Any = None) -> torch.Tensor:

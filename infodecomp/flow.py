@@ -3,6 +3,7 @@
 In y = x + sigma·ε, sigma = exp(−α/2), the ODE is dy/dsigma = ε̂, solved by Heun's method of second order.
 """
 
+import math
 from itertools import pairwise
 from typing import Any
 
@@ -28,9 +29,13 @@ def karras_sigmas(low: float, high: float, steps: int, rho: float = 7.0) -> torc
     return torch.lerp(ends[0], ends[1], torch.linspace(0, 1, steps + 1, dtype=torch.float64)) ** rho
 
 
+def _scale(sigma):
+    return math.sqrt(1 + sigma * sigma)
+
+
 def _eps_hat(denoiser, y, sigma, condition):
-    logsnr = sigma_to_logsnr(sigma).to(y.dtype).to(y.device)
-    return evaluate(denoiser, y / (1 + sigma**2).sqrt(), logsnr.repeat(len(y)), condition)
+    logsnr = sigma_to_logsnr(sigma).to(y)
+    return evaluate(denoiser, y / _scale(sigma), logsnr.repeat(len(y)), condition)
 
 
 def _checked(denoiser, name, x, condition):
@@ -49,7 +54,7 @@ def heun(denoiser: Denoiser, y: torch.Tensor, condition: Condition, sigmas: torc
     y, sigmas = _checked(denoiser, "y", y, condition), floats("sigmas", sigmas, finite=True)
     if sigmas.ndim != 1 or len(sigmas) < 2 or not bool((sigmas > 0).all()):
         refuse("sigmas", "two or more positive numbers", sigmas)
-    for sigma, following in pairwise(sigmas):
+    for sigma, following in pairwise(sigmas.tolist()):
         slope = _eps_hat(denoiser, y, sigma, condition).clone()  # of a buffer that is perhaps used again
         ahead = _eps_hat(denoiser, y + (following - sigma) * slope, following, condition)
         y = y + (following - sigma) * (slope + ahead) / 2
@@ -89,7 +94,7 @@ def scheduled(denoiser: Denoiser, z: torch.Tensor, condition: Condition, schedul
         raise ValueError(f"scheduler must neither clip, threshold nor draw noise, and use trained timesteps, got {got}")
     scheduler.set_timesteps(steps)
     for t in scheduler.timesteps:
-        logsnr = alpha_bar_to_logsnr(bar[t].double()).to(z)
+        logsnr = alpha_bar_to_logsnr(bar[t]).to(z)
         z = scheduler.step(evaluate(denoiser, z, logsnr.repeat(len(z)), condition), t, z).prev_sample
     check_finite(z)
     return z
@@ -113,7 +118,7 @@ def to_noise(
         return scheduled(denoiser, x, condition, scheduler, steps)
     x = _checked(denoiser, "x", x, condition)
     sigmas = _sigmas(denoiser, steps, range).flip(0)
-    return heun(denoiser, x, condition, sigmas) / (1 + sigmas[-1] ** 2).sqrt()
+    return heun(denoiser, x, condition, sigmas) / _scale(sigmas[-1].item())
 
 
 def from_noise(
@@ -134,4 +139,4 @@ def from_noise(
         return scheduled(denoiser, noise, condition, scheduler, steps)
     noise = _checked(denoiser, "noise", noise, condition)
     sigmas = _sigmas(denoiser, steps, range)
-    return heun(denoiser, noise * (1 + sigmas[0] ** 2).sqrt(), condition, sigmas)
+    return heun(denoiser, noise * _scale(sigmas[0].item()), condition, sigmas)

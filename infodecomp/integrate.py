@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 import torch
 
-from .checks import floats, number, pair, positive, refuse, tensor, whole
+from .checks import floats, home, number, pair, positive, refuse, tensor, whole
 
 Values: TypeAlias = Sequence[float] | torch.Tensor
 
@@ -159,7 +159,7 @@ def uniform_weight(logsnr: torch.Tensor, schedule: np.ndarray | None, range: tup
     rising = np.sort(schedule[np.isfinite(schedule)])
     densities = 1 / np.diff(rising) / (len(rising) - 1)
     cell = np.clip(np.searchsorted(rising, logsnr.cpu().numpy()) - 1, 0, len(densities) - 1)
-    return torch.tensor(densities[cell], device=logsnr.device)
+    return torch.tensor(densities[cell], device=home(logsnr.device))
 
 
 def fit(

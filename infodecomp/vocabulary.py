@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from .captions import core, replace, units
-from .checks import refuse, whole
+from .checks import double, refuse, whole
 from .checks import text as check_text
 from .estimates.alternatives import Alternatives
 
@@ -66,7 +66,7 @@ def from_language_model(caption: str, word: str, model: Any, tokenizer: Any, *, 
     masked = replace(caption, start, stop, tokenizer.mask_token)
     ids = tokenizer(masked, return_tensors="pt")["input_ids"].to(model.device)
     at = (ids[0] == tokenizer.mask_token_id).nonzero()[0, 0]
-    probabilities = model(input_ids=ids).logits[0, at].double().softmax(0)
+    probabilities = double(model(input_ids=ids).logits[0, at]).softmax(0)
     probabilities[tokenizer.all_special_ids] = 0
     names = [tokenizer.decode([i]).strip() for i in range(len(probabilities))]
     words = torch.tensor([name.isalpha() for name in names], device=probabilities.device)  # not a part of a word

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from ..channel import per_row
-from ..checks import batch, floats, log_weights, refuse, unseen, whole
+from ..checks import batch, double, floats, home, log_weights, refuse, unseen, whole
 from ..denoiser import Condition, Denoiser, check_finite, condition_length, distinct, send
 from .estimate import Estimate, Profile, hashes_of
 from .measure import Evaluations, Gaps, Quantity, draw_logsnr, generator
@@ -126,14 +126,15 @@ def _path_levels(proposal, sampling, paths, steps, x):
     """Log-SNRs and weights of all paths, each (B, paths, steps), rising along a path."""
     items = sampling.items_of(x)
     drawn = [draw_logsnr(proposal, sampling.seed, PATHS + p, items, steps) for p in range(paths)]
-    logsnr, weight = (torch.stack(part, 1)[..., ::2].to(x.device) for part in zip(*drawn, strict=True))  # one per bin
+    each = (torch.stack(part, 1)[..., ::2] for part in zip(*drawn, strict=True))  # one per bin
+    logsnr, weight = (values.to(home(x.device)) for values in each)
     logsnr, order = logsnr.sort(2)
     return logsnr, weight.gather(2, order)
 
 
 def _dot(left, right):
     """Inner products (N,) float64 of rows (N, *shape)."""
-    return torch.linalg.vecdot(left.flatten(1), right.flatten(1)).double()
+    return double(torch.linalg.vecdot(left.flatten(1), right.flatten(1)))
 
 
 def _channel(clean, counters, logsnr):
@@ -142,9 +143,9 @@ def _channel(clean, counters, logsnr):
     for alpha in logsnr.T.contiguous():
         gamma = alpha.exp()
         noise = [torch.randn(clean.shape[1:], generator=g, dtype=torch.float32) for g in counters]
-        root = per_row((gamma - before).sqrt(), clean).to(clean.dtype)
+        root = per_row((gamma - before).sqrt(), clean).to(clean)
         brownian = brownian + root * send(torch.stack(noise), clean.device).to(clean.dtype)
-        yield alpha, gamma, gamma - before, per_row(gamma, clean).to(clean.dtype) * clean + brownian, brownian
+        yield alpha, gamma, gamma - before, per_row(gamma, clean).to(clean) * clean + brownian, brownian
         before = gamma
 
 
@@ -164,17 +165,17 @@ def _walk(denoiser, x, y, alternatives, kind, sampling, logsnr, weight):
     clean, evaluate = x[rows], Evaluations(denoiser, x, sampling.batch_size)
     counters = [generator(sampling.seed, PATHS, i, p) for i in sampling.items_of(x) for p in range(paths)]
     pairs, places = distinct([(denoiser, c) for c in (y, *alternatives.conditions)], x.device)
-    log_w = alternatives.prior.to(x.device).expand(count, -1)[rows].log()
+    log_w = alternatives.prior.to(home(x.device)).expand(count, -1)[rows].log()
     quantity, integrands, maps, before, seen = Quantity(kind, 0, 1), [], 0, None, 0
     draws = zip(weight.flatten(0, 1).T, _channel(clean, counters, logsnr.flatten(0, 1)), strict=True)
     for factor, (alpha, gamma, rise, channel, brownian) in draws:
-        root, scale = (per_row(v, clean).to(clean.dtype) for v in (gamma.sqrt(), (gamma + gamma**2).sqrt()))
+        root, scale = (per_row(v, clean).to(clean) for v in (gamma.sqrt(), (gamma + gamma**2).sqrt()))
         each = [evaluate(channel / scale, alpha.to(clean), condition, rows) for _, condition in pairs]
         own, *others = (each[place] for place in places)
-        guesses = [(channel - root * eps) / per_row(gamma, clean).to(clean.dtype) for eps in others]  # x̂_a
+        guesses = [(channel - root * eps) / per_row(gamma, clean).to(clean) for eps in others]  # x̂_a
         log_w = _weighed(log_w, before or guesses, channel - seen, rise)
         mixture = sum(per_row(w, eps).to(eps) * eps for w, eps in zip(log_w.exp().T, others, strict=True))
-        values = quantity.integrand(Gaps(brownian / root, alpha, {0: own.double(), 1: mixture.double()}))
+        values = quantity.integrand(Gaps(brownian / root, alpha, {0: double(own), 1: double(mixture)}))
         integrands.append(values.flatten(1).sum(1))
         maps = maps + values * per_row(factor, values) / steps
         before, seen = guesses, channel

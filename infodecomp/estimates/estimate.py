@@ -59,8 +59,9 @@ class Estimate:
     contributions that sum to nats. profile: the draws; proposal: where their log-SNRs were drawn, range: over which of
     them the integral runs; tail (B,): the integral outside it, extrapolated from the outermost draws, not part of nats.
     samples: denoiser evaluations per image and condition; pilot: further ones, spent to choose proposal or samples.
-    All float64, on the device of x. a − b and a + b of two estimates on the same noise are paired: their standard error
-    is that of the difference or sum (map_stderr is then None: pairs are not kept per pixel).
+    All float64, on the device of x (on the CPU if that has none, as mps). a − b and a + b of two estimates on the same
+    noise are paired: their standard error is that of the difference or sum (map_stderr is then None: pairs are not kept
+    per pixel).
     """
 
     nats: torch.Tensor

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from ..checks import batch, refuse, shown
+from ..checks import batch, home, refuse, shown
 from ..denoiser import Condition, Denoiser
 from ..integrate import Proposal
 from .alternatives import Alternatives, along_paths
@@ -190,7 +190,7 @@ def posterior(
     sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples)
     pairs = {f"conditions[{k}]": (denoiser, c) for k, c in enumerate(alternatives.conditions)}
     ratios = run(x, pairs, [Quantity("standard", k, 0) for k in range(count)], sampling)
-    prior = alternatives.prior.to(x.device).reshape(-1, count)
+    prior = alternatives.prior.to(home(x.device)).reshape(-1, count)
     log_prob = (prior.log() + torch.stack([e.nats for e in ratios], 1)).log_softmax(1)
     integrands = torch.stack([e.profile.integrand for e in ratios], 1)  # (B, K, samples)
     moved = integrands - (log_prob.exp()[..., None] * integrands).sum(1, keepdim=True)  # how log P moves with the draws

@@ -19,7 +19,7 @@ import torch
 from torch.nn.functional import mse_loss
 
 from ..channel import add_noise, per_row
-from ..checks import unseen
+from ..checks import double, home, unseen
 from ..denoiser import Denoiser, Pair, check_finite, condition_length, distinct, encoder, evaluate, narrow, send, take
 from ..integrate import Proposal, pair_variance
 from .sampling import GROUP, Sampling
@@ -59,7 +59,7 @@ class Gaps:
     """
 
     def __init__(self, noise: torch.Tensor, alpha: torch.Tensor, eps_hats: dict | None = None) -> None:
-        self.noise, self.alpha, self.eps_hats = noise.double(), alpha, eps_hats or {}
+        self.noise, self.alpha, self.eps_hats = double(noise), alpha, eps_hats or {}
         self._own: dict[int, torch.Tensor] = {}
 
     def free(self, conditions: Iterable[int]) -> None:
@@ -97,8 +97,8 @@ class Sums:
     def __init__(self, x: torch.Tensor, samples: int, group: int) -> None:
         self.group = group
         shape = x.shape[2:] if x.ndim == 4 else x.shape[1:]  # channels of an image are summed
-        self.integrand = torch.zeros(len(x), samples, dtype=torch.float64, device=x.device)
-        self.total = torch.zeros(len(x), *shape, dtype=torch.float64, device=x.device)
+        self.integrand = torch.zeros(len(x), samples, dtype=torch.float64, device=home(x.device))
+        self.total = torch.zeros(len(x), *shape, dtype=torch.float64, device=home(x.device))
         self.variance = torch.zeros_like(self.total)
 
     def add(self, images: slice, draws: slice, values: torch.Tensor, weight: torch.Tensor) -> None:
@@ -248,7 +248,7 @@ def measure(
     noise_of, sums = Noise(x, sampling, stream, group), [Sums(x, samples, group) for _ in quantities]
     evaluations = {id(d): Evaluations(d, x, sampling.batch_size) for d, _ in pairs}
     drawn = draw_logsnr(proposal, sampling.seed, stream, noise_of.items, samples // 2)
-    logsnr, weight = (values.to(x.device) for values in drawn)
+    logsnr, weight = (values.to(home(x.device)) for values in drawn)
     fewest = min(e.rows for e in evaluations.values())
     for images, draws in blocks(len(x), samples, fewest, noise_of.unit):
         noise, alpha = noise_of(images, draws), logsnr[images, draws].flatten()
@@ -258,7 +258,7 @@ def measure(
         for k, (denoiser, condition) in enumerate(pairs):
             if condition_length(condition) not in (None, 1):
                 condition = encoder(denoiser)(narrow(condition, images))
-            gaps.eps_hats[k] = evaluations[id(denoiser)](z, alpha.to(x.dtype), condition, rows).double()
+            gaps.eps_hats[k] = double(evaluations[id(denoiser)](z, alpha.to(x), condition, rows))
             for quantity, into in zip(quantities, sums, strict=True):
                 if quantity.last == k:
                     into.add(images, draws, quantity.integrand(gaps), weight[images, draws])

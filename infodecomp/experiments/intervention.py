@@ -15,6 +15,7 @@ from PIL import Image
 
 from ..attention import attention_maps, word_map
 from ..captions import replace, without
+from ..checks import double, floats
 from ..datasets.coco import Item
 from ..denoiser import Model
 from ..estimates.information import compare
@@ -106,7 +107,7 @@ def measure(
     options: dict = {"samples": samples, "seed": seed, "batch_size": batch_size}
     x = model.encode(item.open())
     back, other = intervene(model, x, item.caption, item.edited, steps=steps)
-    change = (other - back).double().square().sum(1)[0]
+    change = double(other - back).square().sum(1)[0]
     context = without(item.caption, item.position, item.stop)
     conditions = [context, item.caption, item.edited][: 2 + item.swapped]
     found = compare(model, x, conditions, **options)
@@ -125,7 +126,7 @@ def measure(
         "image": item.image,
         "change": change.sum().item(),
         "stderr": standard.stderr.item(),
-        "round_trip": (back - x).double().square().sum().item(),
+        "round_trip": double(back - x).square().sum().item(),
         "scores": scores,
         "pixel": {name: pearson(map.flatten(), change.flatten()) for name, map in maps.items()},
     }
@@ -133,7 +134,7 @@ def measure(
 
 def pearson(one: Any, other: Any) -> float | None:
     """Pearson's correlation of two vectors; None where one of them is constant."""
-    one, other = (torch.as_tensor(v, dtype=torch.float64).cpu() for v in (one, other))
+    one, other = (floats("maps", v).cpu() for v in (one, other))
     if one.std() == 0 or other.std() == 0:
         return None
     return torch.corrcoef(torch.stack([one, other]))[0, 1].item()

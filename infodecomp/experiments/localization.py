@@ -14,6 +14,7 @@ from PIL import Image
 from torch.nn.functional import interpolate
 
 from ..attention import attention_maps, daam, record, word_map
+from ..checks import double
 from ..datasets.coco import Item
 from ..datasets.items import Broken
 from ..denoiser import Model
@@ -73,7 +74,7 @@ def localize(
 
 
 def _large(map, size):
-    map = map.detach().double().cpu()[None, None]
+    map = map.detach().cpu().double()[None, None]
     return interpolate(map, tuple(size), mode="bilinear", align_corners=False)[0, 0].numpy()
 
 
@@ -123,7 +124,7 @@ def measure(
         found: Any = word_maps(exact, frame, item.caption, [item.position], **options)
         truth = found.cmi[0].map[0]
         if truth.std() > 0:
-            both = {name: torch.stack([map.flatten().double(), truth.flatten()]) for name, map in maps.items()}
+            both = {name: torch.stack([double(map).flatten(), truth.flatten()]) for name, map in maps.items()}
             result["correlation"] = {name: round(torch.corrcoef(pair)[0, 1].item(), 4) for name, pair in both.items()}
     return result
 

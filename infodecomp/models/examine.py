@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from ..channel import add_noise
+from ..checks import double
 from .network import PREDICTIONS
 
 NUMBERS = 2**14  # of noise per level
@@ -45,14 +46,14 @@ def examine(model: Any, images: list | None = None) -> dict[tuple[str, str], lis
             out = [model.output(rows, rows.new_full((len(rows),), logsnr), condition) for rows in z.split(64)]
             for kind, adapter in PREDICTIONS.items():
                 eps_hat = adapter(lambda *_, out=out: torch.cat(out))(z, level)
-                found.setdefault((kind, given), []).append((eps_hat - noise).double().square().mean().item())
+                found.setdefault((kind, given), []).append(double(eps_hat - noise).square().mean().item())
     _judge(model.prediction, found, linear, levels)
     return found
 
 
 def _levels(x, low, high):
     """Three log-SNRs around the one at which signal and noise have equal power, inside the model's range."""
-    middle = -torch.log(x.double().var()).item()
+    middle = -torch.log(double(x).var()).item()
     near = max(low, middle - 4), min(high, middle + 4)
     low, high = near if near[1] - near[0] > 3 else (low, high)
     return [low + share * (high - low) for share in (1 / 6, 1 / 2, 5 / 6)]
@@ -68,7 +69,7 @@ def _given(model, level):
 
 def _unexplained(noise, z):
     """Mean squared error of the least-squares fit a·z + b to the noise."""
-    noise, z = noise.double().flatten(), z.double().flatten()
+    noise, z = double(noise).flatten(), double(z).flatten()
     noise, z = noise - noise.mean(), z - z.mean()
     return (noise.square().mean() - (noise * z).mean() ** 2 / z.square().mean()).item()
 

@@ -9,6 +9,7 @@ import torch
 from torch.nn.functional import pad
 
 from ..channel import logsnr_to_timestep
+from ..checks import double
 from ..denoiser import from_eps, from_v, from_x0
 
 PREDICTIONS = {"epsilon": from_eps, "sample": from_x0, "v_prediction": from_v}
@@ -33,7 +34,7 @@ class Network:
         Outside logsnr_range, ValueError on a CPU; elsewhere NaN, which the estimators refuse, so that the device need
         not be synchronised.
         """
-        values, (low, high) = logsnr.detach().double(), self.logsnr_range
+        values, (low, high) = double(logsnr.detach()), self.logsnr_range
         inside = (values > low - 1e-3) & (values < high + 1e-3)
         if values.device.type == "cpu" and not inside.numpy().all():
             got = f"{values.min():g} to {values.max():g}"
@@ -41,7 +42,7 @@ class Network:
         if self._falling is None or self._falling.device != values.device:
             self._falling = torch.tensor(self.schedule, device=values.device)
         times = logsnr_to_timestep(values.clamp(low, high), self._falling)
-        return torch.where(inside, times, math.nan).float()
+        return torch.where(inside, times, math.nan).float().to(logsnr.device)
 
     def compile(self) -> "Network":
         """Compile the network (torch.compile; on CUDA with autotuning and graphs), channels last; returns the model.
