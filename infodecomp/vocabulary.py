@@ -5,9 +5,8 @@ from typing import Any
 
 import torch
 
-from .captions import core, replace, units
+from .captions import find, replace, units, word_at
 from .checks import double, refuse, whole
-from .checks import text as check_text
 from .estimates.alternatives import Alternatives
 
 COLOURS = "red orange yellow green blue purple pink brown black white gray".split()
@@ -28,11 +27,11 @@ def _place(caption, word):
 
     ValueError unless it stands there exactly once.
     """
-    text = core(" ".join(check_text("word", word).split()))
-    found = [unit for unit in units(caption, [text]) if core(unit[2]) == text and text]
+    found = find(caption, word, units(caption))
     if len(found) != 1:
         raise ValueError(f"word must stand once, as a whole, in {caption!r}, got {word!r}")
-    return *found[0][:2], text
+    start, stop, _ = found[0]
+    return start, stop, word_at(caption, start, stop)
 
 
 def replacements(

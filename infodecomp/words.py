@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from .captions import alike, core, units, without
+from .captions import find, is_word, units, without, word_at
 from .checks import refuse, shown
 from .checks import text as check_text
 from .denoiser import Model
@@ -69,8 +69,9 @@ def word_maps(
 ) -> WordMaps | list[WordMaps]:
     """MI and CMI of words with a picture, in nats and per pixel: 2W + 2 evaluations per sample for W words.
 
-    model: from infodecomp.load. image: what model.encode takes. words: None for all; else a list of words and phrases
-    (each of its occurrences, as a whole word whatever its case, punctuation aside) or of positions in caption.split().
+    model: from infodecomp.load. image: what model.encode takes. words: None for all (but dashes and other marks that
+    stand alone); else a list of words and phrases (each of its occurrences, as a whole word whatever its case,
+    punctuation aside) or of positions in caption.split().
     The context of a word is the caption without it, or with a placeholder ("_") in its place.
     alternatives: a function of (caption, position) that gives Alternatives, such as infodecomp.scenes.alternatives;
     then each word is measured against them as well, at one more evaluation per sample and alternative.
@@ -135,7 +136,7 @@ def _asked(model, image, caption, words, placeholder):
     for picture, text, some in zip(images, captions, words, strict=True):
         chosen = _chosen(model, text, some)
         rest = [without(text, start, stop, placeholder) for start, stop, _ in chosen]
-        found.append(_Asked(picture, text, [core(word) for *_, word in chosen], [u[0] for u in chosen], rest))
+        found.append(_Asked(picture, text, [word_at(text, *unit[:2]) for unit in chosen], [u[0] for u in chosen], rest))
     return found
 
 
@@ -164,17 +165,16 @@ def _chosen(model, caption, words):
     if words is not None and (isinstance(words, str) or not isinstance(words, Sequence) or not words):
         refuse("words", "None or a list of words, phrases and positions", words)
     every = units(caption, getattr(model, "phrases", ()))
-    return every if words is None else [u for word in words for u in _find(every, caption, word)]
+    if words is None:
+        return [u for u in every if is_word(u[2])] or every
+    return [u for word in words for u in _find(every, caption, word)]
 
 
 def _find(every, caption, word):
     if isinstance(word, int) and not isinstance(word, bool):
         found = [u for u in every if u[0] == word]
     else:
-        split, starts, stops = caption.split(), [u[0] for u in every], {u[1] for u in every}
-        length = len(word.split()) if isinstance(word, str) else 0
-        spans = [(i, i + length, core(" ".join(split[i : i + length]))) for i in starts if i + length in stops]
-        found = [u for u in spans if alike(u[2]) == alike(word)] if length else []
+        found = find(caption, word, every) if isinstance(word, str) else []
     if not found:
         raise ValueError(f"words must be words or phrases of {caption!r}, or where they begin, got {shown(word)}")
     return found

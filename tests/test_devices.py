@@ -136,7 +136,7 @@ def test_exact_denoisers_compute_where_float64_is(device):
     x = exact.encode(PICTURE)
     for model in (exact, idc.exact.GaussianMixture([0.5, 0.5], torch.tensor([[0.0, 1.0], [2.0, 0.0]]), [1.0, 2.0])):
         x = x if model is exact else torch.ones(3, 2)
-        condition = CAPTION if model is exact else torch.tensor([[0.2, 0.8]]).double()
+        condition = CAPTION if model is exact else torch.tensor([[True, False]])
         found, expected = (idc.nll(model, values, condition, samples=4) for values in (x.to(device), x))
         assert torch.equal(read(found), read(expected))
         assert model(x.to(device), torch.zeros(len(x)).to(device), condition).device == DEVICE

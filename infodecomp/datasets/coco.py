@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from ..captions import core, units, without
+from ..captions import units, without, word_at
 from .annotations import Annotations, mask_of, read
 from .items import Broken, broken_by, is_text, open_picture, path_of, picture_size
 
@@ -90,7 +90,7 @@ def find(caption: str, name: str) -> tuple[int, int] | None:
 def _place(caption, wanted):
     """(position, stop) of the first word or phrase of a caption that is wanted, in upper or lower case; else None."""
     wanted = [text.casefold() for text in wanted if text]
-    found = (unit[:2] for unit in units(caption.casefold(), wanted) if core(unit[2]) in wanted)
+    found = (unit[:2] for unit in units(caption.casefold(), wanted) if word_at(caption.casefold(), *unit[:2]) in wanted)
     return next(found, None)
 
 
@@ -155,7 +155,7 @@ def _first(item, captions):
 
 def _placed(item, caption, place):
     """The item with a caption and the word or phrase at (position, stop) of it."""
-    word = core(" ".join(caption.split()[slice(*place)]))
+    word = word_at(caption, *place)
     return item._replace(caption=caption, word=word, position=place[0], context=without(caption, *place))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ..captions import core, units
+from ..captions import alike, units, word_at
 from ..checks import number, shown
 from ..estimates.estimate import Estimate
 from ..models.pictures import pictures
@@ -51,9 +51,10 @@ def tokens_of(caption: str, phrases: list) -> tuple[dict, dict]:
     seen: dict[str, count] = {}
     tokens: dict[str, str] = {}
     starts: dict[int, str] = {}
-    for start, _, text in units(caption, [p for p in phrases if isinstance(p, str)]):
-        n = next(seen.setdefault(core(text), count(1)))
-        label = core(text) if n == 1 else f"{core(text)} ({n})"
+    for start, stop, text in units(caption, [p for p in phrases if isinstance(p, str)]):
+        word = word_at(caption, start, stop)
+        n = next(seen.setdefault(word, count(1)))
+        label = word if n == 1 else f"{word} ({n})"
         tokens[label], starts[start] = text, label
     return tokens, starts
 
@@ -71,8 +72,11 @@ def by_label(layers: Mapping, tokens: dict, caption: str) -> dict:
     """{label: Estimate or map}: words are named with or without the punctuation around them."""
     found = {}
     for word, value in layers.items():
-        as_written = (label for label, text in tokens.items() if text == word and label not in found)
-        label = word if word in tokens or not isinstance(word, str) else next(as_written, core(word))
+        label = word
+        if isinstance(word, str) and word not in tokens:
+            free = {label: text for label, text in tokens.items() if label not in found}
+            as_written = (label for label, text in free.items() if text == word)
+            label = next(as_written, next((label for label in free if alike(label) == alike(word)), word))
         if label not in tokens or label in found:
             fail("words", f"of the caption {caption!r}, each once", shown(word))
         found[label] = value
