@@ -7,7 +7,7 @@ from unicodedata import normalize
 
 import regex  # knows Unicode's properties
 
-from .checks import refuse, shown
+from .checks import is_whole, refuse, shown
 from .checks import text as check_text
 
 # Letters with their combining accents, digits, emoji: a word reaches from the first of them to the last. To it belong
@@ -25,7 +25,7 @@ DOTTED = regex.compile(r"(?:\p{L}{1,2}\.)+\p{L}{1,2}")
 PAIRS = "() [] {} “” ‘’ «» „“ 「」 『』 （） 【】 《》 ¿? ¡! \"\" '' **".split()
 SINGLE, DOUBLE = "'‘’‚", '"“”„'
 WEAK, STRONG, JOINTS = ",;:،؛、，；：", ".!?…。！？؟।", "-–—&/+|"
-MARKS = regex.compile(r"[\p{P}--[&%#@*]]+", regex.V1)  # alone no word
+MARKS = regex.compile(r"[\p{P}\p{C}--[&%#@*]]+", regex.V1)  # alone no word
 
 
 def core(word: str) -> str:
@@ -100,7 +100,7 @@ def units(caption: str, phrases: Sequence[str] = ()) -> list[tuple[int, int, str
 
 def is_word(text: str) -> bool:
     """Whether a unit is more than marks that stand alone, as a dash does."""
-    return not MARKS.fullmatch(text)
+    return not MARKS.fullmatch(check_text("text", text))
 
 
 def find(caption: str, word: str, every: Sequence[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
@@ -158,8 +158,7 @@ def without(caption: str, start: int, stop: int, placeholder: str | None = None)
 def _around(caption, start, stop):
     """The words left of start … stop − 1, the punctuation before them, these words, that after them, and the rest."""
     split = check_text("caption", caption).split()
-    whole = all(isinstance(place, int) and not isinstance(place, bool) for place in (start, stop))
-    if not (whole and 0 <= start < stop <= len(split)):
+    if not (is_whole(start) and is_whole(stop) and 0 <= start < stop <= len(split)):
         raise ValueError(f"start and stop must be positions of {caption!r:.200}, got {shown(start)} and {shown(stop)}")
     before, inner, after = _split(split[:start], " ".join(split[start:stop]), split[stop:])
     return split[:start], "".join(before.split()), inner, "".join(after.split()), split[stop:]

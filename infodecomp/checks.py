@@ -1,6 +1,7 @@
 """What arguments must be: ValueErrors of one line that name the argument, what is accepted and what came."""
 
 import math
+import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -78,9 +79,9 @@ def positive(name: str, value: Any) -> float:
 
 def whole(name: str, value: object, least: int, step: int = 1) -> int:
     """The value as an int. ValueError unless it is a whole number ≥ least, even where step is 2."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least or value % step:
+    if not is_whole(value) or value < least or value % step:  # type: ignore[operator]
         refuse(name, f"{'an even' if step == 2 else 'a whole'} number ≥ {least}", value)
-    return int(value)
+    return int(value)  # type: ignore[call-overload]
 
 
 def pair(name: str, value: Any, accepted: str = "two finite log-SNRs, low < high") -> tuple[float, float]:
@@ -94,6 +95,11 @@ def pair(name: str, value: Any, accepted: str = "two finite log-SNRs, low < high
     return low, high
 
 
+def is_whole(value: object) -> bool:
+    """Whether a value is a whole number, numpy's included; a bool is none."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
 def choice(name: str, value: object, accepted: Collection[str]) -> None:
     """ValueError unless the value is one of some names."""
     if not isinstance(value, str) or value not in accepted:
@@ -101,9 +107,11 @@ def choice(name: str, value: object, accepted: Collection[str]) -> None:
 
 
 def text(name: str, value: object, accepted: str = "a str") -> str:
-    """The value; ValueError unless it is a str."""
+    """The value; ValueError unless it is a str, without halves of surrogate pairs, which JSON may have."""
     if not isinstance(value, str):
         refuse(name, accepted, value)
+    if re.search("[\ud800-\udfff]", value):
+        refuse(name, "text without half surrogate pairs", value)
     return value
 
 
@@ -151,13 +159,14 @@ def log_weights(name: str, weights: Any, count: int) -> torch.Tensor:
 
 def batch(name: str, x: object) -> torch.Tensor:
     """x (B, *shape), detached, half precisions as float32. ValueError unless it is a finite floating-point batch."""
-    if not isinstance(x, torch.Tensor) or not x.is_floating_point():
-        raise ValueError(f"{name} must be a floating-point tensor, got {getattr(x, 'dtype', type(x).__name__)}")
+    if not isinstance(x, torch.Tensor) or not x.is_floating_point() or x.layout != torch.strided:
+        refuse(name, "a dense floating-point tensor", x)
     if x.ndim < 2 or x.numel() == 0:
         raise ValueError(f"{name} must be (B, *shape) with at least one row and one number, got {tuple(x.shape)}")
-    if not bool(x.isfinite().all()):
+    rows = x.detach().float() if x.dtype.itemsize < 4 else x.detach()
+    if not bool(rows.isfinite().all()):
         raise ValueError(f"{name} must be finite, got NaN or infinity")
-    return x.detach().float() if x.dtype in (torch.float16, torch.bfloat16) else x.detach()
+    return rows
 
 
 def device(name: str, value: Any) -> torch.device:

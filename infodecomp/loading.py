@@ -1,6 +1,7 @@
 """load(): a denoiser that also encodes pictures, decodes them, and reads captions, by name, folder or pipeline."""
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,11 +71,10 @@ def _load(name_or_path, device, dtype, revision, check):
     pipe = name_or_path
     if isinstance(name_or_path, str | Path):
         folder = Path(name_or_path)
-        if (folder / "unet").is_dir() and not (folder / "model_index.json").is_file():
+        pipeline = os.path.isfile(folder / "model_index.json")  # False for what cannot be a path, too
+        if os.path.isdir(folder / "unet") and not pipeline:
             return NetworkScenes(folder, device, dtype)
-        if not (folder / "model_index.json").is_file() and (
-            folder.exists() or not re.fullmatch(r"[\w.-]+/[\w.-]+", str(name_or_path))
-        ):
+        if not pipeline and (os.path.exists(folder) or not re.fullmatch(r"[\w.-]+/[\w.-]+", str(name_or_path))):
             raise ValueError(f"name_or_path must be {ACCEPTED}, got {str(name_or_path)!r}")
         dtype = dtype or torch.float32
         pipe = _from_pretrained(str(name_or_path), dtype, revision)

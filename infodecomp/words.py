@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from .captions import find, is_word, units, without, word_at
-from .checks import refuse, shown
+from .checks import is_whole, refuse, shown
 from .checks import text as check_text
 from .denoiser import Model
 from .estimates.alternatives import Alternatives, along_paths, check_paths
@@ -171,7 +171,7 @@ def _chosen(model, caption, words):
 
 
 def _find(every, caption, word):
-    if isinstance(word, int) and not isinstance(word, bool):
+    if is_whole(word):
         found = [u for u in every if u[0] == word]
     else:
         found = find(caption, word, every) if isinstance(word, str) else []

@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import assume, given, settings
@@ -168,6 +169,35 @@ def test_one_name_everywhere(caption, word, named, left):
 def test_marks_that_stand_alone_are_no_words():
     assert idc.word_maps(Told(), None, "a dog — red , big & 5 %", samples=2).words == "a dog red big & 5 %".split()
     assert idc.word_maps(Told(), None, "—", samples=2).words == ["—"]
+
+
+@pytest.mark.parametrize("caption", ["a \ud800 cat", "a cat \udfff"])
+def test_half_a_surrogate_pair_is_no_text(caption):
+    for call in (
+        lambda: units(caption),
+        lambda: without(caption, 0, 1),
+        lambda: replace("a cat", 1, 2, caption),
+        lambda: idc.word_maps(Told(), None, caption, samples=2),
+        lambda: idc.HeatMaps(Image.new("RGB", (2, 2)), {"MI": {"a": torch.ones(2, 2)}}, caption),
+        lambda: replacements(caption, "a", ["owl"]),
+    ):
+        with pytest.raises(ValueError, match="must be text without half surrogate pairs, got '"):
+            call()
+
+
+def test_positions_of_numpy_are_positions():
+    zero, one = np.int64(0), np.uint8(1)
+    assert without("a cat", zero, one) == "cat" and idc.word_maps(Told(), None, "a cat", [one], samples=2).words == [
+        "cat"
+    ]
+    assert idc.load("scenes-net").tokens("red dog", one) == [2]
+    for position in (1.0, True, "1", None):
+        with pytest.raises(ValueError, match="^position must be where a word of"):
+            idc.load("scenes-net").tokens("red dog", position)
+
+
+def test_invisible_characters_are_no_words():
+    assert idc.word_maps(Told(), None, "a \u200b \ufeffcat\u2060,", samples=2).words == ["a", "cat"]
 
 
 def test_accents_may_be_written_in_two_ways():

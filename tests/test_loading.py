@@ -520,3 +520,18 @@ def test_parts_of_other_libraries_are_refused(library, tmp_path):
     (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": "DDPMPipeline"} | parts))
     with pytest.raises(ValueError, match="^name_or_path must have parts of diffusers .* only, got unet of"):
         idc.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a\0b", "\ud800", "~/nowhere", "", b"scenes"])
+def test_names_that_cannot_be_paths(name):
+    with pytest.raises(ValueError, match="^name_or_path must be 'scenes'"):
+        idc.load(name)
+
+
+def test_no_captions_at_all(sd):
+    for model in (sd, idc.load("scenes"), idc.load("scenes-net")):
+        for captions in ([], ()):
+            with pytest.raises(ValueError, match="^captions must be a str, None, or at least one of them, got"):
+                model.condition(captions)
+    with pytest.raises(ValueError, match="^captions must be text without half surrogate pairs"):
+        sd.condition("a \ud800 cat")

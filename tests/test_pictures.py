@@ -113,6 +113,75 @@ def test_words_and_heat_maps_take_the_same(path):
             idc.HeatMaps(image, one)
 
 
+BAD = {
+    "uint16": LEVELS.astype(np.uint16),
+    "int64": LEVELS.astype(np.int64),
+    "bool": LEVELS > 100,
+    "bool tensor": torch.tensor(LEVELS > 100).permute(2, 0, 1),
+    "float16": (LEVELS / 127.5 - 1).astype(np.float16),
+    "channels last": (LEVELS / 127.5 - 1)[None],
+    "channels first": LEVELS.transpose(2, 0, 1),
+    "objects": np.array([SCENE, SCENE], dtype=object),
+    "nested": [[SCENE]],
+    "floats in a list": [FLOATS[0]],
+    "NaN": FLOATS * np.nan,
+    "infinite": FLOATS * np.inf,
+    "complex": FLOATS * 1j,
+    "sparse": FLOATS.to_sparse(),
+    "no rows": FLOATS[:0],
+    "no pixels": np.zeros((32, 0, 3), np.uint8),
+    "two sizes": [LEVELS, LEVELS[:, :16]],
+    "generator": (image for image in [SCENE]),
+    "bytes": SCENE.tobytes(),
+    "missing": Path("/nowhere/a.png"),
+    "NUL": "a\0b.png",
+    "half a surrogate pair": "\ud800.png",
+    "too long": "x" * 5000,
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_other_kinds_are_refused_in_one_line(kind):
+    with pytest.raises(ValueError, match=r"^images must (be|have|not)") as refused:
+        SCENES.encode(BAD[kind])
+    assert "\n" not in str(refused.value)
+
+
+def test_files_that_cannot_be_read(tmp_path, monkeypatch):
+    SCENE.save(tmp_path / "whole.png")
+    bytes_ = (tmp_path / "whole.png").read_bytes()
+    (tmp_path / "half.png").write_bytes(bytes_[: len(bytes_) // 2])
+    (tmp_path / "text.png").write_text("a cat")
+    closed = Image.open(tmp_path / "whole.png")
+    closed.close()
+    with Image.open(tmp_path / "half.png") as half:  # only its header is read
+        for image in (tmp_path / "half.png", half, tmp_path / "text.png", tmp_path, closed):
+            kinds = "(picture that is whole|path of a picture)"
+            with pytest.raises(ValueError, match=rf"^images must be a {kinds}, got .*: ."):
+                SCENES.encode(image)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(ValueError, match=r"^images must be a path of a picture.* decompression bomb"):
+        SCENES.encode(tmp_path / "whole.png")
+
+
+def test_files_of_many_kinds(tmp_path):
+    """Of several pictures in a file the first one counts; colours come as Pillow converts them."""
+    more = {"save_all": True, "append_images": [Image.new("RGB", SCENE.size)]}
+    kinds = {"a.png": (SCENE, more), "b.tiff": (SCENE, more), "c.webp": (SCENE.convert("RGBA"), {"lossless": True})}
+    for name, (image, options) in kinds.items():
+        image.save(tmp_path / name, **options)
+        assert torch.equal(SCENES.encode(tmp_path / name), SCENES.encode(SCENE)), name
+    few = SCENE.convert("P", palette=Image.Palette.ADAPTIVE)
+    few.save(tmp_path / "d.gif", save_all=True, append_images=[Image.new("P", SCENE.size)])
+    assert torch.equal(SCENES.encode(tmp_path / "d.gif"), SCENES.encode(few.convert("RGB")))
+    SCENE.convert("CMYK").save(tmp_path / "e.jpg", quality=100)
+    found = np.asarray(upright(tmp_path / "e.jpg").convert("RGB")).astype(int)
+    assert np.abs(found - LEVELS).mean() < 4
+    Image.fromarray(LEVELS[..., 0].astype(np.uint16) * 257).save(tmp_path / "f.png")
+    with pytest.raises(ValueError, match="images must be of 8 bits"):
+        SCENES.encode(tmp_path / "f.png")
+
+
 @pytest.mark.parametrize("image", ["no such file", Path("/"), None, [], np.zeros((2, 2, 2), np.uint8), {"a": 1}])
 def test_what_is_no_picture_is_refused(image):
     with pytest.raises(ValueError, match=r"^images must be"):

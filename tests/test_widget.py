@@ -157,6 +157,16 @@ def test_a_caption_cannot_swallow_the_rest_of_a_page():
     assert "<" not in re.search('<script type="application/json">(.*?)</script>', idc.SceneLab().html(), re.DOTALL)[1]
 
 
+@pytest.mark.parametrize(
+    "text", ["a </script><script>1", "a\u2028cat b", "`${x}` cat", "a ]]> &lt; cat", "a \x00 \x85 cat"]
+)
+def test_captions_come_back_as_they_were(text):
+    page = idc.HeatMaps(PICTURE, {"MI": maps(text.split()[0])}, text).html()
+    state = re.search('<script type="application/json">(.*?)</script>', page, re.DOTALL)[1]
+    assert [part for part, _ in json.loads(state)["_state"]["caption"]] == text.split()
+    assert page.count("<script") == page.count("</script") == 2 and "\u2028" not in page
+
+
 def test_mimebundle_has_live_and_static_forms(scene):
     data, _ = idc.HeatMaps(*scene)._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in data

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from ..captions import token_indices, units
-from ..checks import batch, shown, whole
+from ..checks import batch, is_whole, refuse, shown, whole
 from ..denoiser import condition_length
 from ..estimates.measure import generator
 from ..flow import from_noise, to_noise
@@ -33,6 +33,13 @@ class Model:
     decode: Callable[..., list]
     condition: Callable[..., Any]
     __call__: Callable[..., torch.Tensor]
+
+    @staticmethod
+    def each(captions: Any, name: str = "captions") -> Sequence[Any]:
+        """Captions as a list: that of one is of length 1. ValueError for an empty one."""
+        if isinstance(captions, list | tuple) and not captions:
+            refuse(name, "a str, None, or at least one of them", captions)
+        return captions if isinstance(captions, list | tuple) else [captions]
 
     def frame(self, image: Any) -> Any:
         """A picture as encode sees it, PIL: upright, and whole unless a model cuts and resizes."""
@@ -73,6 +80,6 @@ class Model:
         self.condition(caption)  # refuses what the encoder does not take
         text = self._as_read(caption)
         for start, stop, _ in units(caption, self.phrases):
-            if start == position and not isinstance(position, bool) and len(text.split()) == len(caption.split()):
+            if start == position and is_whole(position) and len(text.split()) == len(caption.split()):
                 return token_indices(self.tokenizer, text, start, stop)
         raise ValueError(f"position must be where a word of {caption!r:.200} begins, got {shown(position)}")

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from ..channel import alpha_bar_to_logsnr
+from ..checks import text as check_text
 from ..denoiser import send
 from ..integrate import Logistic
 from .base import Model
@@ -157,7 +158,7 @@ class DiffusersModel(Network, Model):
             return captions  # not checked: that would synchronise the device
         if isinstance(captions, torch.Tensor | np.ndarray):
             captions = captions.tolist()
-        each = captions if isinstance(captions, list | tuple) else [captions]
+        each = self.each(captions)
         if self._text is not None:
             cut = self.truncate if truncate is None else truncate
             return torch.stack([self._embed("" if text is None else text, cut) for text in each])
@@ -207,8 +208,7 @@ def _kind(part):
 
 @torch.no_grad()
 def _embed(tokenizer, encoder, text, truncate):
-    if not isinstance(text, str):
-        raise ValueError(f"captions must be str, got {text!r:.60}")
+    check_text("captions", text)
     longest = min(tokenizer.model_max_length, encoder.config.max_position_embeddings)
     count = len(tokenizer(text, verbose=False)["input_ids"])
     if count > longest and not truncate:

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
-from ..checks import refuse
+from ..checks import refuse, shown
 
 ACCEPTED = "PIL images, paths, uint8 (H, W, 3) arrays or (3, H, W) tensors, or float tensors from −1 to 1"
 MODES = "1 L LA La P PA RGB RGBA RGBa CMYK YCbCr LAB HSV".split()  # of 8 bits; others would be cut off in silence
@@ -18,25 +18,35 @@ def upright(image: Any, name: str = "images") -> Image.Image:
 
     It is turned as its EXIF data say, and what is transparent lies on white. Raises ValueError for anything else.
     """
-    if isinstance(image, str | Path):
-        try:
-            with Image.open(image) as file:  # turned while open: some formats forget the tag in a copy
-                image = ImageOps.exif_transpose(file)
-        except (OSError, ValueError, UnidentifiedImageError):
-            refuse(name, "a path of a picture", str(image))
+    if isinstance(image, str | Path | Image.Image):
+        image = _loaded(image, name)
     elif isinstance(image, torch.Tensor) and image.dtype == torch.uint8 and image.ndim == 3:
         image = Image.fromarray(_levels(image.detach().cpu().permute(1, 2, 0).numpy(), name))
     elif isinstance(image, np.ndarray) and image.dtype == np.uint8:
         image = Image.fromarray(_levels(image, name))
-    elif not isinstance(image, Image.Image):
+    else:
         refuse(name, ACCEPTED, image)
     if image.mode not in MODES:
         refuse(name, f"of 8 bits, mode {', '.join(MODES)}", image.mode)
-    image = ImageOps.exif_transpose(image)
     if not image.has_transparency_data:
         return image
     image = image.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+
+
+def _loaded(image, name):
+    """A picture or that of a path, read to its end and turned. ValueError for one that Pillow cannot read."""
+    try:
+        if isinstance(image, Image.Image):
+            return ImageOps.exif_transpose(image)
+        with Image.open(image) as file:  # turned while open: some formats forget the tag in a copy
+            return ImageOps.exif_transpose(file)
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow raises many kinds for damaged files, and for files that are too large
+        accepted = "a picture that is whole" if isinstance(image, Image.Image) else "a path of a picture"
+        why = " ".join(str(error).split())
+        raise ValueError(f"{name} must be {accepted}, got {shown(image)}: {why:.150}") from error
 
 
 def _levels(array, name):
@@ -51,7 +61,8 @@ def signed(values: Any, name: str = "images") -> torch.Tensor:
     """Float pictures (B, C, H, W), C 1 or 3, from −1 to 1. ValueError for other numbers, and where none is negative:
     such a picture may run from 0 to 1."""
     values = values if isinstance(values, torch.Tensor) else torch.tensor(values)
-    if values.ndim != 4 or values.shape[1] not in (1, 3) or not values.is_floating_point() or not values.numel():
+    dense = values.layout == torch.strided and values.is_floating_point() and values.numel()
+    if values.ndim != 4 or values.shape[1] not in (1, 3) or not dense:
         refuse(name, ACCEPTED, values)
     if not bool(values.isfinite().all()):
         raise ValueError(f"{name} must be finite, got NaN or infinity")

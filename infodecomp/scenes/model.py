@@ -119,8 +119,8 @@ class ExactScenes(ScenesModel, Exact):
         """Readings of captions (None, a str or a list of str) as one tensor (1 or B, readings, 134), encoded once."""
         if isinstance(captions, torch.Tensor):
             return captions
-        texts = captions if isinstance(captions, list | tuple) else [captions]
-        rows = [torch.cat([part.flatten(1) for part in read("" if text is None else text)], 1) for text in texts]
+        texts = ["" if text is None else text for text in self.each(captions)]
+        rows = [torch.cat([part.flatten(1) for part in read(text)], 1) for text in texts]
         most = max(map(len, rows))
         padded = [torch.cat([row, torch.zeros(most - len(row), row.shape[1])]) for row in rows]
         return torch.stack(padded).double().to(self.device)

@@ -53,10 +53,10 @@ class NetworkScenes(Network, ScenesModel):
 
     def condition(self, captions: Any) -> tuple[torch.Tensor, torch.Tensor]:
         """Embeddings of captions (None, a str or a list of str): tokens (1 or B, T, D) and pooled (1 or B, D)."""
-        if isinstance(captions, tuple):
+        if isinstance(captions, tuple) and captions and isinstance(captions[0], torch.Tensor):
             return captions
-        texts = captions if isinstance(captions, list) else [captions]
-        tokens, pooled = zip(*(self._embed("" if text is None else text) for text in texts), strict=True)
+        texts = ["" if text is None else text for text in self.each(captions)]
+        tokens, pooled = zip(*map(self._embed, texts), strict=True)
         return torch.stack(tokens), torch.stack(pooled)
 
     def _network(self, z, logsnr, condition):
