@@ -202,6 +202,12 @@ TABLE = {  # a call that takes one argument by name: {the argument: its bad valu
         {"denoiser": [None, 3], "y": BATCHES, "sigmas": ["x", None, 3.0, [1.0], [1.0, NAN], [1.0, 0.0], [-1.0, 2.0]]},
     ),
     captions.core: ({}, {"word": STRINGS}),
+    captions.is_word: ({}, {"text": STRINGS}),
+    captions.word_at: (
+        {"caption": "a cat", "start": 0, "stop": 1},
+        {"caption": STRINGS, "start": ["x", None, -1, 2, True, 0.0], "stop": ["x", 0, 3]},
+    ),
+    captions.find: ({"caption": "a cat", "word": "cat", "every": [(1, 2, "cat")]}, {"word": STRINGS}),
     captions.units: ({"caption": "a cat"}, {"caption": STRINGS, "phrases": ["left of", 3, [3], None]}),
     captions.without: (
         {"caption": "a cat", "start": 0, "stop": 1},
