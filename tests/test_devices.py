@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from diffusers import DDIMScheduler
 from no_float64 import DEVICE, NoFloat64
 from test_loading import ASTRONAUT, stable_diffusion
 
@@ -165,6 +166,15 @@ def test_conditions_in_float64_come_in_float32(device):
         assert torch.equal(z.cpu(), denoiser(x, 0.5, torch.ones(2, 1)))
 
 
+def test_schedulers_step_on_the_device(device):
+    scheduler, x = DDIMScheduler(clip_sample=False), torch.ones(2, 3)
+    scheduler.alphas_cumprod = scheduler.alphas_cumprod.to(device)
+    z = from_noise(lambda z, a, c: z * torch.sigmoid(a)[:, None], x.to(device), steps=3, scheduler=scheduler)
+    scheduler.alphas_cumprod = scheduler.alphas_cumprod.cpu()
+    expected = from_noise(lambda z, a, c: z * torch.sigmoid(a)[:, None], x, steps=3, scheduler=scheduler)
+    assert z.device == DEVICE and torch.allclose(z.cpu(), expected)
+
+
 def test_conversions_and_means(device):
     alpha = torch.linspace(-3, 3, 5)
     for convert in ("logsnr_to_alpha_bar", "logsnr_to_sigma", "logsnr_to_time"):
@@ -176,6 +186,9 @@ def test_conversions_and_means(device):
         assert z.device == DEVICE and torch.equal(z.cpu(), idc.channel.add_noise(x, alpha, x))
         back = idc.channel.clean(z, logsnr, x.to(device))
         assert torch.allclose(back.cpu(), x, atol=1e-5)
+    schedule = np.array([4.0, 1.0, -4.0])
+    there, here = (uniform_weight(values, schedule, (-4, 4)) for values in (alpha.to(device), alpha))
+    assert torch.equal(there, here)
     assert mean_and_error(alpha.to(device)) == mean_and_error(alpha)
     assert home(DEVICE) == home(CPU) == CPU and double(alpha.to(device)).dtype == torch.float64
 
