@@ -1,4 +1,5 @@
-"""What arguments must be: ValueErrors of one line that name the argument, what is accepted and what came."""
+"""What arguments must be: ValueErrors of one line that name the argument, what is accepted and what came; and where a
+device without float64 has its sums (`home`, `double`, `moved`), which the checks need too."""
 
 import math
 import re
