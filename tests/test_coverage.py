@@ -179,7 +179,7 @@ def scaled(sd):
 @pytest.mark.parametrize("sd", [1e-3, 300.0, 1000.0])
 def test_data_outside_the_range_are_named(sd):
     plain, x, y, truth, model = scaled(sd)
-    with pytest.warns(UserWarning, match="outside the range of the integral"):
+    with pytest.warns(UserWarning, match="outside the range of log-SNRs"):
         short = idc.pointwise_information(plain, x, y, kind="standard")
     assert abs(short.tail.item()) > 0.3 and abs(short.nats.item() - truth) > 1
     wide = idc.pointwise_information(model, x, y, kind="standard", samples=400)  # its own proposal fits

@@ -19,7 +19,7 @@ from torch.nn.functional import mse_loss
 
 from ..channel import add_noise, per_row
 from ..checks import double, home, unseen
-from ..denoiser import Denoiser, Pair, check_finite, condition_length, distinct, encoder, evaluate, narrow, take
+from ..denoiser import Denoiser, Pair, check_finite, condition_length, encoder, evaluate, narrow, take
 from ..integrate import Proposal, pair_variance
 from ..noise import PILOT, Noise, draw_logsnr
 from .sampling import GROUP, Sampling
@@ -171,13 +171,11 @@ def measure(
     proposal: Proposal,
     stream: int,
 ) -> tuple[torch.Tensor, torch.Tensor, list[Sums]]:
-    """K (denoiser, condition) pairs on shared draws of (α, ε): log-SNRs, weights (B, samples), and Sums per quantity.
+    """K pairs of denoiser.distinct on shared draws of (α, ε): log-SNRs, weights (B, samples), and Sums per quantity.
 
     proposal: that of sampling, or the one it leaves open. The pilot of "fit" has plain noise.
     """
     samples, group = sampling.samples, 1 if stream == PILOT else GROUP[sampling.noise]
-    pairs, places = distinct(pairs, x.device)
-    quantities = [q._replace(y=places[q.y], given=None if q.given is None else places[q.given]) for q in quantities]
     # after this condition ε̂_k can be freed
     last_use = [max([k, *(q.last for q in quantities if k in (q.y, q.given))]) for k in range(len(pairs))]
     items, sums = sampling.items_of(x), [Sums(x, samples, group) for _ in quantities]
