@@ -212,7 +212,7 @@ def test_a_chosen_range_is_not_commented_and_few_samples_have_no_ends():
     assert short.tail.abs().item() > short.stderr.item() / 3  # no warning: they are errors here
     rows = []
     counting = lambda z, logsnr, c: (rows.append(len(z)), plain(z, logsnr, c))[1]  # noqa: E731
-    for samples, more in ((48, 0), (50, 4), (100, 4)):
+    for samples, more in ((48, 0), (50, 4), (100, 4), (260, 8)):
         rows.clear()
         idc.nll(counting, x, samples=samples)
         assert sum(rows) == samples + more

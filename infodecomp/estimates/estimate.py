@@ -5,6 +5,7 @@ import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import ClassVar
 
 import torch
@@ -17,6 +18,7 @@ from .measure import Quantity, measure
 from .sampling import GROUP, Sampling, check_condition
 
 FEWEST = 50  # samples from which on the ends of the range are evaluated, too
+LEAST = 1e-4  # nats outside the range that are not worth a warning, whatever the error
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,9 +69,9 @@ class Estimate:
 
     nats, stderr (B,); map, map_stderr (B, h, w) for x (B, C, h, w), channels summed, else in the shape of x:
     contributions that sum to nats. profile: the draws; proposal: where their log-SNRs were drawn, range: over which of
-    them the integral runs; tail (B,): the integral outside it if it falls like e^−|α| there, from two evaluations at
-    each end (of fewer than 50 samples: from the outermost draws), not part of nats. samples: denoiser evaluations per
-    image and condition, from 50 on besides those four; pilot: further ones, spent to choose proposal or samples.
+    them the integral runs; tail (B,): the integral outside it if it falls like e^−|α| there, from draws at both ends
+    (of fewer than 50 samples: from the outermost draws), not part of nats. samples: denoiser evaluations per image and
+    condition, without those at the ends (four per 100); pilot: further ones, spent to choose proposal or samples.
     All float64, on the device of x (on the CPU if that has none, as mps). a − b and a + b of two estimates on the same
     noise are paired: their standard error is that of the difference or sum (map_stderr is then None: pairs are not kept
     per pixel).
@@ -179,9 +181,13 @@ def run(
     _check_tolerance(sampling, profiles)
     tails = [p.tail(*proposal.range) for p in profiles]
     if sampling.samples >= FEWEST:
-        few = replace(sampling, samples=4, noise="balanced", tolerance=None, max_samples=None)
+        count = 4 * max(1, sampling.samples // 100)
+        few = replace(sampling, samples=count, noise="balanced", tolerance=None, max_samples=None)
         ends, _ = _draw(x, both, quantities, few, Ends(*proposal.range), ENDS)
-        tails = _outside(profiles, ends, proposal.range, isinstance(sampling.proposal, Proposal))
+        tails = [end.integrand.unflatten(1, (-1, 2)).mean(1).sum(1) for end in ends]
+        if not isinstance(sampling.proposal, Proposal):
+            asked = [density or q.kind in ("standard", "orthogonal") for q in quantities]
+            _check_range(proposal.range, compress(zip(profiles, tails, strict=True), asked))
     about = {"proposal": proposal, "samples": sampling.samples, "pilot": pilot, "of": hashes_of(x)}
     about["noise_key"] = sampling.seed, sampling.noise, tuple(x.shape[1:])
     return [_made(x, *each, about) for each in zip(quantities, profiles, sums, tails, strict=True)]
@@ -225,15 +231,12 @@ def _check_tolerance(sampling, profiles):
         warnings.warn(f"{text} at {sampling.samples} samples", stacklevel=4)
 
 
-def _outside(profiles, ends, range, chosen):
-    """The integrals (B,) outside the range, from draws at its ends. Warns once where one exceeds a third of the
-    standard error as the draws alone give it, unless the range was chosen."""
-    tails = [end.integrand.unflatten(1, (2, 2)).mean(1) for end in ends]  # (B, 2)
-    counts = [tail.sum(1).abs() > profile.spread()[0] / 3 for tail, profile in zip(tails, profiles, strict=True)]
-    if not chosen and torch.stack(counts).any():
+def _check_range(range, measured):
+    """Warn where what lies outside the range, a tail of (profile, tail) pairs, exceeds a third of the standard error as
+    the draws alone give it. A density that nobody asked for alone, as in `compare`, is not among them."""
+    if any((tail.abs() > (profile.spread()[0] / 3).clamp_min(LEAST)).any() for profile, tail in measured):
         text = f"nats lie outside the range of log-SNRs, {range[0]:.3g} to {range[1]:.3g}"
         warnings.warn(f"{text}: more than a third of the standard error, see .tail", stacklevel=4)
-    return [tail.sum(1) for tail in tails]
 
 
 def _made(x, quantity, profile, sums, tail, about):

@@ -39,8 +39,8 @@ def nll(
     noise cancel. Same mean and no more evaluations; the standard error then has half of the degrees of freedom.
     tolerance: a standard error in nats for the worst image: a pilot of `samples` draws fixes the number of fresh draws,
     at most max_samples, that .9 of it takes. A warning says where it was missed all the same.
-    Returns an Estimate. From 50 samples on, four evaluations more say what lies outside the range (Estimate.tail); a
-    warning, where that exceeds a third of the standard error and no proposal was given.
+    Returns an Estimate. From 50 samples on, four evaluations more per 100 say what lies outside the range
+    (Estimate.tail); a warning, where that exceeds a third of the standard error and no proposal was given.
     Raises ValueError for any other argument, and for a denoiser that returns another shape, NaN or infinity.
     """
     sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples)
