@@ -95,6 +95,11 @@ class Estimate:
         return self.proposal.range
 
     @property
+    def variance(self) -> torch.Tensor:
+        """(B,) squared standard error before it is widened: unbiased, so that means over images may add it up."""
+        return self.profile.spread()[0] ** 2
+
+    @property
     def few(self) -> torch.Tensor:
         """(B,) bool: fewer than two pairs of draws carry this estimate. Take more samples: its error is wide."""
         return self.profile.spread()[2] < 2
