@@ -24,7 +24,7 @@ FLOORS = [
     "integrate, denoiser",
     "exact, flow",
     "estimates: sampling, measure, estimate, alternatives, information, lights",
-    "models: pictures, network, base, diffusers, examine",
+    "models: pictures, network, kinds, parts, base, diffusers, rows, asking, lesson, told, asked, pretrained, examine",
     "words, vocabulary, attention, numbers, plot",
     "scenes",
     "loading",

@@ -45,6 +45,15 @@ class Model:
         """A picture as encode sees it, PIL: upright, and whole unless a model cuts and resizes."""
         return upright(image, "image")
 
+    def __repr__(self) -> str:
+        """The model's name, x, range of log-SNRs, what it predicts, device and dtype."""
+        pipe = getattr(self, "pipe", None)
+        of = "" if pipe is None else f"{getattr(pipe, 'name_or_path', '') or type(pipe).__name__}, "
+        low, high = getattr(self, "logsnr_range", self.flow_range)
+        parts = [f"x {tuple(self.shape)}", f"log-SNR {low:.2f} to {high:.2f}"]
+        parts += [str(getattr(self, name)) for name in ("prediction", "device", "dtype") if hasattr(self, name)]
+        return f"{type(self).__name__}({of}{', '.join(parts)})"
+
     def check_shape(self, x: Any, name: str = "x") -> None:
         """ValueError unless x is a finite batch of this model's own shape."""
         if tuple(batch(name, x).shape[1:]) != tuple(self.shape):
