@@ -143,9 +143,8 @@ def _model(pipe, device, dtype, check, options, own=False):
         _refuse_given(options, "a pipeline without captions")
         model = DiffusersModel(pipe, device, dtype, own=own)
     else:
-        if check is not False:
-            found = marks(dict(pipe.config), kind(pipe.scheduler), dict(network(pipe).config))
-            refuse_distilled(found, options["guidance"])
+        found = marks(dict(pipe.config), kind(pipe.scheduler), dict(network(pipe).config))
+        refuse_distilled(found, options["guidance"], check is not False)
         with no_bars():
             model = AskedModel(pipe, device, dtype, own=own, **options)
     if check is not False:

@@ -36,15 +36,15 @@ def examine(model: Any, images: list | None = None) -> dict[tuple[str, str], lis
 
     images: None for two of scikit-image's photographs (one, if it has many numbers); or pictures, or tuples of
     picture and caption. Noise is added at three log-SNRs. The network's output is read as ε, as v and as x (and as a
-    velocity, if it declares one). The network is given the timestep that the scheduler declares for the log-SNR, that of a log-SNR 1 or 3 nats
-    off, or the mirrored timestep. Returns {(prediction type, log-SNR given): mean squared errors of ε at the three}.
-    Geometric means are compared, so that the three count alike. Raises ValueError unless the declared reading has the
-    least error of the types, a smaller one than the best linear function of the noisy picture (fitted to it), and no
-    other timestep lowers it clearly, by 4 %.
+    velocity, if it declares one). The network is given the timestep that the scheduler declares for the log-SNR, that
+    of a log-SNR 1 or 3 nats off, or the mirrored timestep. Returns {(prediction type, log-SNR given): mean squared
+    errors of ε at the three}. Geometric means are compared, so that the three count alike. Raises ValueError unless the
+    declared reading has the least error of the types, a smaller one than the best linear function of the noisy picture
+    (fitted to it), and no other timestep lowers it clearly, by 4 %.
 
     A model that takes captions is then told those of four photographs (or those given): ("captions", "iˢ and iᵒ") has
-    both means and their errors. Raises ValueError where a caption makes the error larger, or lessens it by less than a
-    third of what it changes, as with guidance or few-step sampling trained into the network (each by 3.3 errors).
+    both means, their ratio and its error. Raises ValueError where, by 3.3 errors, the captions lessen the network's
+    error by less than a third of what they change, as with guidance or sampling in few steps trained into it.
     """
     pictures, captions = _asked(model, images)
     x = model.encode(pictures)
@@ -95,29 +95,25 @@ def _readings(model, x):
 
 
 def _told(model, x, captions):
-    """Mean iˢ, its error, mean iᵒ, its error, in nats; ValueError if the captions do harm, or too little good."""
+    """[iˢ, iᵒ, iˢ/iᵒ, its error], means in nats; ValueError if the captions do harm, or too little good."""
     conditions = [model.condition(captions, truncate=True), model.condition(None)]
     with warnings.catch_warnings():  # few draws are meant
         warnings.simplefilter("ignore")
         both = compare(model, x, conditions, samples=DRAWS)
-    standard, orthogonal = (both.information(0, 1, kind).profile for kind in ("standard", "orthogonal"))
-    means = [_mean(part.integrand, part.weight) for part in (standard, orthogonal)]
-    (good, error), (change, other) = means
-    least, its = _mean(standard.integrand - SHARE * orthogonal.integrand, standard.weight)
-    if good < -CERTAIN * error or least < -CERTAIN * its:
+    good, change = (both.information(0, 1, kind).profile for kind in ("standard", "orthogonal"))
+    weights = (good.weight / good.weight.numel()).unflatten(1, (-1, 2))
+    good, change = (profile.integrand.unflatten(1, (-1, 2)) * weights for profile in (good, change))
+    nats, most = good.sum().item(), max(change.sum().item(), 1e-12)
+    share = nats / most
+    odd = good - share * change  # both have the same draws, so their ratio is known better than either
+    error = pair_variance(odd[..., 0], odd[..., 1], 1).sum().sqrt().item() / most
+    if share + CERTAIN * error < SHARE:
         raise ValueError(
-            f"told the captions of {len(x)} pictures, the network must err less, by a third of what they change or more:"
-            f" iˢ {good:.1f} ± {error:.1f} nats, iᵒ {change:.1f} ± {other:.1f}; it may be distilled, guidance or sampling"
-            " in few steps trained into it (check=False loads it all the same)"
+            f"told the captions of {len(x)} pictures, the network must err less, by a third of what they change or"
+            f" more: iˢ {nats:.1f} nats, iᵒ {most:.1f}, ratio {share:.2f} ± {error:.2f}; it may be distilled, guidance"
+            " or sampling in few steps trained into it (check=False loads it all the same)"
         )
-    return [good, error, change, other]
-
-
-def _mean(integrand, weight):
-    """Mean over draws and pictures, and its standard error for these pictures."""
-    values = (integrand * weight).unflatten(1, (-1, 2))
-    variance = pair_variance(values[..., 0], values[..., 1], values.shape[1])
-    return values.mean().item(), (variance.sum().sqrt() / len(values)).item()
+    return [nats, most, share, error]
 
 
 def _levels(x, low, high):

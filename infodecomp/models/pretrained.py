@@ -51,7 +51,7 @@ def from_pretrained(
                 return _from_single_file(name, dtype, vae_dtype, revision, variant)
             online = Path(name).is_dir() or _online(name, revision)
             config = _json(name, "model_index.json", revision)
-            _refuse_early(name, config, revision, guidance if check else None, check)
+            _refuse_early(name, config, revision, guidance, check)
             return _from_folder(name, config, dtype, vae_dtype, variant, {"revision": revision} | online_only(online))
     except OSError as error:  # not there, not reachable, or no safetensors
         reason = str(error).strip().splitlines() or [type(error).__name__]
@@ -114,9 +114,8 @@ def _refuse_early(name, config, revision, guidance, check):
             f"name_or_path must lead to a pipeline of a network and a VAE, got {config.get('_class_name')}"
             f" of {', '.join(parts)}"
         )
-    if check:
-        net = _json(name, f"{'unet' if 'unet' in parts else 'transformer'}/config.json", revision)
-        refuse_distilled(marks(config, parts.get("scheduler", ""), net), guidance)
+    net = _json(name, f"{'unet' if 'unet' in parts else 'transformer'}/config.json", revision)
+    refuse_distilled(marks(config, parts.get("scheduler", ""), net), guidance, check)
 
 
 def refuse_libraries(config: dict) -> None:
