@@ -7,7 +7,7 @@ import torch
 
 from ..captions import token_indices, units
 from ..checks import batch, is_whole, refuse, shown, whole
-from ..denoiser import condition_length
+from ..denoiser import Evaluations, condition_length
 from ..estimates.measure import generator
 from ..flow import from_noise, to_noise
 from .pictures import upright
@@ -71,7 +71,7 @@ class Model:
         y = from_noise(self, noise.to(self.device), condition, steps=steps, range=self.flow_range)
         high = torch.full((count,), self.flow_range[1], device=self.device)
         sigma = torch.exp(-high[0] / 2)
-        return self.decode(y - sigma * self(y / (1 + sigma**2).sqrt(), high, condition))
+        return self.decode(y - sigma * Evaluations(self, y)(y / (1 + sigma**2).sqrt(), high, condition))
 
     def invert(self, x: torch.Tensor, captions: Any = None, *, steps: int = 100) -> torch.Tensor:
         """The noise (B, *shape) from which the flow makes x under the captions (see infodecomp.flow)."""
