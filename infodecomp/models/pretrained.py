@@ -137,12 +137,13 @@ def _from_folder(name, config, dtype, vae_dtype, variant, options):
     if "safety_checker" in config:
         unused["requires_safety_checker"] = False
     options = {"dtype": _dtypes(dtype, vae_dtype), "use_safetensors": True} | options | unused
-    if variant is None and dtype == torch.float16:
+    half = variant is None and dtype == torch.float16
+    for one in ("fp16", None) if half else (variant,):
         try:
-            return DiffusionPipeline.from_pretrained(name, variant="fp16", **options)
-        except (OSError, ValueError):  # there is no such variant
-            variant = None
-    return DiffusionPipeline.from_pretrained(name, **options, **({} if variant is None else {"variant": variant}))
+            return DiffusionPipeline.from_pretrained(name, **options, **({} if one is None else {"variant": one}))
+        except (OSError, ValueError) as error:  # perhaps there is no such variant
+            if one is None or not half:
+                raise OSError(str(error)) from error
 
 
 def _from_single_file(name, dtype, vae_dtype, revision, variant):
