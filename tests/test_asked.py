@@ -185,3 +185,29 @@ class model_free:
 
     def __exit__(self, *_):
         self.hook.remove()
+
+
+@pytest.mark.parametrize("name", ["stable_diffusion", "sdxl", "sd3", "z_image"])
+def test_a_compiled_network_is_told_the_same(name):
+    """Rows are filled up to numbers for which it is compiled; here what is compiled only counts them."""
+    model, seen = idc.load(evaluating(tiny.pipeline(name)), size=SIZE, check=False), []
+    z, logsnr = torch.randn(5, *model.shape, generator=torch.Generator().manual_seed(0)), torch.linspace(-3, 3, 5)
+    captions = [CAPTION, CAPTION, "two dogs", None, CAPTION]
+    plain = model(z, logsnr, captions), model(z, logsnr, CAPTION)
+    model._compiled, model._sizes = lambda **told: seen.append(len(told[names[0]])) or model.unet(**told), [4] * 4
+    names = [model._lesson.asker.pictures]
+    for found, expected in zip((model(z, logsnr, captions), model(z, logsnr, CAPTION)), plain, strict=True):
+        assert error(found, expected) < 1e-5
+    assert set(seen) == {4}
+
+
+def test_captions_are_told_once():
+    pipe, calls = evaluating(tiny.pipeline("sd3")), []
+    model = idc.load(pipe, size=SIZE, check=False)
+    hook = pipe.text_encoder_3.register_forward_hook(lambda *_: calls.append(1))
+    first = model.condition([CAPTION, "a dog", CAPTION])
+    assert len(calls) == 2 and torch.equal(first, model.condition([CAPTION, "a dog", CAPTION])) and len(calls) == 2
+    model.forget()
+    model(torch.zeros(3, *model.shape), torch.zeros(3), first)  # numbers still stand for their captions
+    assert len(calls) == 4
+    hook.remove()

@@ -311,7 +311,7 @@ TABLE = {  # a call that takes one argument by name: {the argument: its bad valu
             "revision": [3, True, "main"],
             "variant": [3, True, "fp16"],
             "size": [0, -1, True, "x", (1, 2, 3), 32],
-            "guidance": [*NUMBERS, 2.0],
+            "guidance": [*(value for value in NUMBERS if value is not None), 2.0],
             "check": ["x", None, 3],
             "compile": ["x", None, 3],
         },

@@ -171,6 +171,10 @@ class AskedModel(Network, Model):
         cut = self.truncate if truncate is None else truncate
         return self._captions.encoded(self.each(captions), cut)
 
+    def forget(self) -> None:
+        """Forget what the network is told of captions: each will be asked again."""
+        self._captions.forget()
+
     # ------------------------------------------------------------------------------------------------------ the network
 
     def _times(self, values):

@@ -39,6 +39,10 @@ class Captions:
             other = lesson.asker.first("a b c d").rest[growing[0]]
             self.embedded = growing[0] if one.shape == other.shape else None
 
+    def forget(self) -> None:
+        """Keep nothing of what was told; numbers keep their captions."""
+        self._told.clear()
+
     def check(self, condition: torch.Tensor) -> None:
         """ValueError unless a tensor is what `encoded` gave, or embeddings where these stand for captions."""
         if self.embedded and condition.is_floating_point() and condition.ndim == 3:
