@@ -245,7 +245,9 @@ def test_single_files(tmp_path, monkeypatch):
     address = "https://huggingface.co/owner/name/blob/main/model.safetensors"
     for name in (str(file), address):
         assert loaded(name, size=SIZE, dtype=torch.bfloat16).shape == (4, 16, 16)
-        assert seen[-1] == (name, {"torch_dtype": torch.bfloat16})
+        assert seen[-1] == (name, {"dtype": torch.bfloat16})
+    monkeypatch.setattr(pretrained, "version", lambda _: "0.38.2")  # where that option had another name
+    assert loaded(str(file), size=SIZE) and seen[-1][1] == {"torch_dtype": torch.float32}
     with pytest.raises(ValueError, match="^variant must come with a folder"):
         loaded(file, variant="fp16")
     for name in (

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -126,8 +127,10 @@ def refuse_libraries(config: dict) -> None:
         raise ValueError(f"name_or_path must have parts of diffusers and transformers only, got {', '.join(odd)}")
 
 
-def _dtypes(dtype, vae_dtype):
-    return dtype if vae_dtype in (None, dtype) else {"default": dtype, "vae": vae_dtype}
+def _dtypes(dtype, vae_dtype=None):
+    """The option of diffusers that says in which precision weights are read; it was renamed in 0.39."""
+    name = "dtype" if tuple(map(int, version("diffusers").split(".")[:2])) >= (0, 39) else "torch_dtype"
+    return {name: dtype if vae_dtype in (None, dtype) else {"default": dtype, "vae": vae_dtype}}
 
 
 def _from_folder(name, config, dtype, vae_dtype, variant, options):
@@ -136,7 +139,7 @@ def _from_folder(name, config, dtype, vae_dtype, variant, options):
     unused: dict[str, Any] = {k: None for k in UNUSED if k in config}
     if "safety_checker" in config:
         unused["requires_safety_checker"] = False
-    options = {"dtype": _dtypes(dtype, vae_dtype), "use_safetensors": True} | options | unused
+    options = {"use_safetensors": True} | _dtypes(dtype, vae_dtype) | options | unused
     half = variant is None and dtype == torch.float16
     for one in ("fp16", None) if half else (variant,):
         try:
@@ -158,7 +161,7 @@ def _from_single_file(name, dtype, vae_dtype, revision, variant):
     del weights
     _online(known, None)
     kind = getattr(diffusers, _json(known, "model_index.json", None)["_class_name"])
-    pipe = kind.from_single_file(name, torch_dtype=dtype, **({} if revision is None else {"revision": revision}))
+    pipe = kind.from_single_file(name, **_dtypes(dtype), **({} if revision is None else {"revision": revision}))
     if vae_dtype not in (None, dtype):
         torch.nn.Module.to(pipe.vae, dtype=vae_dtype)
     return pipe
