@@ -99,7 +99,7 @@ def text_to_image(pipe: Any) -> Any:
             if set(needed) - {"prompt"}:
                 raise ValueError(f"name_or_path must lead to a text-to-image pipeline, got {kind(pipe)}") from None
     if getattr(pipe, "vae", None) is None or not hasattr(pipe, "image_processor"):
-        raise ValueError(f"name_or_path must lead to a pipeline with a VAE, got {kind(pipe)}")
+        raise ValueError(f"name_or_path must lead to a pipeline of pictures with a VAE, got {kind(pipe)}")
     return pipe
 
 
