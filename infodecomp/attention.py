@@ -13,14 +13,15 @@ from weakref import WeakKeyDictionary, proxy
 import torch
 from torch.nn.functional import interpolate
 
-from .checks import batch, positive, refuse, shown, tensor, whole
-from .denoiser import Condition
-from .estimates.information import nll
+from .checks import batch, positive, refuse, shown, tensor
+from .denoiser import Condition, distinct
+from .estimates.measure import measure
+from .estimates.sampling import Sampling
 from .integrate import Proposal
+from .noise import DRAWS
 
 PLAIN = ("AttnProcessor", "AttnProcessor2_0", "SlicedAttnProcessor", "XFormersAttnProcessor", "FusedAttnProcessor2_0")
 RARE = ("spatial_norm", "group_norm", "norm_q", "norm_k", "added_kv_proj_dim", "residual_connection")  # not supported
-
 
 LOCKS: WeakKeyDictionary = WeakKeyDictionary()  # {module: the lock that its recording holds}
 GUARD = Lock()  # of LOCKS
@@ -219,11 +220,11 @@ def attention_maps(
         raise ValueError(f"model needs .unet, whose attention is recorded, got {type(model).__name__}")
     if isinstance(proposal, str):  # the pilot of "fit" would be recorded as well
         raise ValueError(f"proposal must be None or a Proposal, got {shown(proposal)}")
-    x, samples = batch("x", x), whole("samples", samples, 2, step=2)
+    x, sampling = batch("x", x), Sampling(samples, seed, proposal, batch_size, noise)
     denoiser = _Recorded(model, len(x))
     condition = model.condition(caption), torch.arange(len(x))
     with record(model.unet, keep=denoiser.keep) as recorder:
         denoiser.recorder = proxy(recorder)  # which holds denoiser.keep
-        options: dict[str, Any] = {"noise": noise, "seed": seed, "proposal": proposal, "batch_size": batch_size}
-        samples = nll(denoiser, x, condition, samples=samples, **options).samples
-    return daam(recorder, x.shape[2:]) / (samples * sum(layer.heads for layer in recorder.layers.values()))
+        pairs, _ = distinct([(denoiser, condition)], x.device)
+        measure(x, pairs, [], sampling, sampling.proposal_for(denoiser), DRAWS)
+    return daam(recorder, x.shape[2:]) / (sampling.samples * sum(layer.heads for layer in recorder.layers.values()))

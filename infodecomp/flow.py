@@ -9,9 +9,10 @@ from typing import Any
 
 import torch
 
+from .calls import Evaluations
 from .channel import alpha_bar_to_logsnr, logsnr_to_sigma, sigma_to_logsnr
 from .checks import batch, floats, pair, positive, refuse, whole
-from .denoiser import Condition, Denoiser, Evaluations, check_finite, condition_length
+from .denoiser import Condition, Denoiser, check_finite, condition_length
 
 # Deterministic, in the scale of the channel, one evaluation at a trained timestep a step.
 SCHEDULERS = "DDIM DDIMParallel DDIMInverse DPMSolverMultistep DPMSolverMultistepInverse DPMSolverSinglestep".split()

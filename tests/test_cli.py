@@ -128,6 +128,7 @@ def test_options_of_the_model_that_are_refused(option, message, data, tmp_path):
     assert found.exit_code == 2 and message in found.output and len(found.output.strip().splitlines()) == 1
 
 
+@pytest.mark.filterwarnings("ignore:nats lie outside")  # of the network's range, in a command once
 def test_dry_run_measures_nothing(data, tmp_path):
     arguments = ["relation", f"--data={data}", f"--out={tmp_path / 'x'}", "--tasks=vg_relation", "--samples=50"]
     found = CliRunner().invoke(app, [*arguments, "--dry-run"])

@@ -5,7 +5,7 @@ import torch
 
 import infodecomp as idc
 from infodecomp.attention import attention_maps
-from infodecomp.denoiser import FITS, Evaluations
+from infodecomp.calls import FITS, Evaluations
 from infodecomp.flow import from_noise, to_noise
 
 

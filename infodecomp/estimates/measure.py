@@ -8,7 +8,6 @@ With r_c = ε − ε̂_α(x_α | c), each quantity is the mean of an integrand, 
 For a density σ²(ε² − 1), whose mean is zero, is subtracted as well: r_c² of Gaussian data holds much the same noise.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
@@ -16,14 +15,13 @@ from typing import NamedTuple
 import torch
 from torch.nn.functional import mse_loss
 
+from ..calls import Evaluations
 from ..channel import add_noise, per_row
 from ..checks import double, home, unseen
-from ..denoiser import Evaluations, Pair, check_finite, condition_length, distinct, encoder, narrow, send
+from ..denoiser import Pair, check_finite, condition_length, encoder, narrow
 from ..integrate import Proposal, pair_variance
+from ..noise import PILOT, Noise, draw_logsnr
 from .sampling import GROUP, Sampling
-
-BLOCK = 2**18  # numbers of noise drawn at a time for one image; another value is another noise for every seed
-DRAWS, PILOT, TRIAL = 0, 1, 2  # streams of random numbers: the estimate's, the pilot's of "fit", that of tolerance
 
 
 class Quantity(NamedTuple):
@@ -106,39 +104,6 @@ class Sums:
         self.variance[images].flatten(1).add_(spread)
 
 
-def generator(seed: int, stream: int, item: int, chunk: int) -> torch.Generator:
-    """Random numbers keyed by a counter: the same for an image and chunk, in whatever order they are drawn.
-
-    A 32-bit bijection (MurmurHash3's finaliser) of the counter keeps 2²⁰ images × 2¹² chunks of a seed apart.
-    """
-    key = hashlib.blake2b(f"{seed},{stream}".encode(), digest_size=4).digest()
-    bits = (item << 12 ^ chunk ^ int.from_bytes(key, "big")) & 0xFFFFFFFF
-    for shift, multiplier in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
-        bits = ((bits ^ bits >> shift) * multiplier) & 0xFFFFFFFF
-    return torch.Generator().manual_seed(bits ^ bits >> 16)
-
-
-def balance(noise: torch.Tensor, group: int) -> torch.Tensor:
-    """Change noise (n, *shape), in pairs, in place: the first ones of `group` neighbouring pairs sum to zero, and so do
-    the second ones, independently. Each remains standard normal."""
-    for part in noise.unflatten(0, (-1, 2)).split(group):
-        if len(part) > 1:
-            part.sub_(part.mean(0)).mul_((len(part) / (len(part) - 1)) ** 0.5)
-    return noise
-
-
-def draw_logsnr(
-    proposal: Proposal, seed: int, stream: int, items: Sequence[int], bins: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Log-SNRs and weights, (items, 2·bins). In the pilot of "fit" both draws of a pair share their log-SNR."""
-    counters = (generator(seed, stream, item, 4095) for item in items)
-    uniforms = torch.stack([torch.rand(bins, 2, dtype=torch.float64, generator=counter) for counter in counters])
-    if stream == PILOT:
-        uniforms = uniforms[..., :1].expand_as(uniforms)
-    logsnr, weight = proposal.place(uniforms)
-    return logsnr.flatten(1), weight.flatten(1)
-
-
 def blocks(count: int, samples: int, rows: int, unit: int = 2) -> Iterator[tuple[slice, slice]]:
     """Slices of images and of their draws that make about `rows` rows: whole images, or whole units of one."""
     images, parts = max(1, rows // samples), -(-samples // max(unit, rows // unit * unit))
@@ -146,36 +111,6 @@ def blocks(count: int, samples: int, rows: int, unit: int = 2) -> Iterator[tuple
     for first in range(0, count, images):
         for start in range(0, samples, span):
             yield slice(first, min(first + images, count)), slice(start, min(start + span, samples))
-
-
-class Noise:
-    """The noise of images (a slice) and draws (a slice), image by image, from counters; the last chunk is kept.
-
-    Each image has `samples` draws in chunks; the same for every dtype of x.
-    """
-
-    def __init__(self, x: torch.Tensor, sampling: Sampling, stream: int, group: int) -> None:
-        self.x, self.seed, self.stream, self.group = x, sampling.seed, stream, group
-        self.samples, self.items = sampling.samples, sampling.items_of(x)
-        self.unit = unit = 2 * group
-        self.chunk = unit * max(1, min(-(-self.samples // unit), BLOCK // (unit * x[0].numel())))
-        self._last = None, None
-
-    def __call__(self, images: slice, draws: slice) -> torch.Tensor:
-        """(b·n, *shape) of the slices images (b) and draws (n), on the device and in the dtype of x."""
-        parts, chunk = [], self.chunk
-        for i in range(images.start, images.stop):
-            for c in range(draws.start // chunk, -(-draws.stop // chunk)):
-                parts.append(self._drawn(i, c)[max(draws.start - c * chunk, 0) : draws.stop - c * chunk])
-        return send(torch.cat(parts), self.x.device).to(self.x.dtype)
-
-    def _drawn(self, i, c):
-        if self._last[0] != (i, c):
-            count = min(self.chunk, self.samples - c * self.chunk)
-            counter = generator(self.seed, self.stream, self.items[i], c)
-            noise = torch.randn(count, *self.x.shape[1:], dtype=torch.float32, generator=counter)
-            self._last = (i, c), balance(noise, self.group)
-        return self._last[1]
 
 
 @torch.no_grad()
@@ -188,18 +123,17 @@ def measure(
     proposal: Proposal,
     stream: int,
 ) -> tuple[torch.Tensor, torch.Tensor, list[Sums]]:
-    """K (denoiser, condition) pairs on shared draws of (α, ε): log-SNRs, weights (B, samples), and Sums per quantity.
+    """K pairs of denoiser.distinct on shared draws of (α, ε): log-SNRs, weights (B, samples), and Sums per quantity.
 
     proposal: that of sampling, or the one it leaves open. The pilot of "fit" has plain noise.
     """
     samples, group = sampling.samples, 1 if stream == PILOT else GROUP[sampling.noise]
-    pairs, places = distinct(pairs, x.device)
-    quantities = [q._replace(y=places[q.y], given=None if q.given is None else places[q.given]) for q in quantities]
     # after this condition ε̂_k can be freed
     last_use = [max([k, *(q.last for q in quantities if k in (q.y, q.given))]) for k in range(len(pairs))]
-    noise_of, sums = Noise(x, sampling, stream, group), [Sums(x, samples, group) for _ in quantities]
+    items, sums = sampling.items_of(x), [Sums(x, samples, group) for _ in quantities]
+    noise_of = Noise(x, samples, items, sampling.seed, stream, group)
     evaluations = {id(d): Evaluations(d, x, sampling.batch_size) for d, _ in pairs}
-    drawn = draw_logsnr(proposal, sampling.seed, stream, noise_of.items, samples // 2)
+    drawn = draw_logsnr(proposal, sampling.seed, stream, items, samples // 2)
     logsnr, weight = (values.to(home(x.device)) for values in drawn)
     fewest = min(e.rows for e in evaluations.values())
     for images, draws in blocks(len(x), samples, fewest, noise_of.unit):
