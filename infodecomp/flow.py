@@ -9,9 +9,10 @@ from typing import Any
 
 import torch
 
+from .calls import Evaluations
 from .channel import alpha_bar_to_logsnr, logsnr_to_sigma, sigma_to_logsnr
 from .checks import batch, floats, pair, positive, refuse, whole
-from .denoiser import Condition, Denoiser, check_finite, condition_length, evaluate
+from .denoiser import Condition, Denoiser, check_finite, condition_length
 
 # Deterministic, in the scale of the channel, one evaluation at a trained timestep a step.
 SCHEDULERS = "DDIM DDIMParallel DDIMInverse DPMSolverMultistep DPMSolverMultistepInverse DPMSolverSinglestep".split()
@@ -33,9 +34,9 @@ def _scale(sigma):
     return math.sqrt(1 + sigma * sigma)
 
 
-def _eps_hat(denoiser, y, sigma, condition):
+def _eps_hat(evaluations, y, sigma, condition):
     logsnr = sigma_to_logsnr(sigma).to(y)
-    return evaluate(denoiser, y / _scale(sigma), logsnr.repeat(len(y)), condition)
+    return evaluations(y / _scale(sigma), logsnr.repeat(len(y)), condition)
 
 
 def _checked(denoiser, name, x, condition):
@@ -54,9 +55,10 @@ def heun(denoiser: Denoiser, y: torch.Tensor, condition: Condition, sigmas: torc
     y, sigmas = _checked(denoiser, "y", y, condition), floats("sigmas", sigmas, finite=True)
     if sigmas.ndim != 1 or len(sigmas) < 2 or not bool((sigmas > 0).all()):
         refuse("sigmas", "two or more positive numbers", sigmas)
+    evaluations = Evaluations(denoiser, y)
     for sigma, following in pairwise(sigmas.tolist()):
-        slope = _eps_hat(denoiser, y, sigma, condition).clone()  # of a buffer that is perhaps used again
-        ahead = _eps_hat(denoiser, y + (following - sigma) * slope, following, condition)
+        slope = _eps_hat(evaluations, y, sigma, condition)
+        ahead = _eps_hat(evaluations, y + (following - sigma) * slope, following, condition)
         y = y + (following - sigma) * (slope + ahead) / 2
     check_finite(y)
     return y
@@ -93,9 +95,10 @@ def scheduled(denoiser: Denoiser, z: torch.Tensor, condition: Condition, schedul
         got = ", ".join(f"{name}={config.get(name)}" for name in on)
         raise ValueError(f"scheduler must neither clip, threshold nor draw noise, and use trained timesteps, got {got}")
     scheduler.set_timesteps(steps)
+    evaluations = Evaluations(denoiser, z)
     for t in scheduler.timesteps:
         logsnr = alpha_bar_to_logsnr(bar[t]).to(z)
-        z = scheduler.step(evaluate(denoiser, z, logsnr.repeat(len(z)), condition), t, z).prev_sample
+        z = scheduler.step(evaluations(z, logsnr.repeat(len(z)), condition), t, z).prev_sample
     check_finite(z)
     return z
 

@@ -1,27 +1,24 @@
 """load(): a denoiser that also encodes pictures, decodes them, and reads captions, by name, folder or pipeline."""
 
-import json
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from .checks import device as checked_device
-from .checks import refuse, shown
+from .checks import number, refuse, shown, whole
 from .checks import text as check_text
+from .models.asked import AskedModel
 from .models.diffusers import DiffusersModel
-from .models.diffusers import refuse as refuse_parts
 from .models.examine import examine
+from .models.kinds import kind, marks, network, refuse_distilled
 from .models.network import Network
+from .models.parts import takes_prompt
+from .models.pretrained import ACCEPTED, from_pretrained, is_single, no_bars
 from .scenes.model import ExactScenes
 from .scenes.net import NETWORK, NetworkScenes
-
-UNUSED = "safety_checker", "feature_extractor"  # parts of a pipeline
-ACCEPTED = "'scenes', 'scenes-net', a folder, a hub id 'owner/name', a diffusers pipeline or a denoiser"
 
 
 def load(
@@ -30,6 +27,9 @@ def load(
     dtype: torch.dtype | None = None,
     *,
     revision: str | None = None,
+    variant: str | None = None,
+    size: int | tuple[int, int] | None = None,
+    guidance: float | None = None,
     check: bool | list = True,
     compile: bool = False,
 ) -> Any:
@@ -37,63 +37,99 @@ def load(
 
     name_or_path: "scenes", the exact denoiser of the embedded world (no weights; device and dtype of z are respected);
     "scenes-net", the network trained on it, or another training's `scenes-net` folder; a diffusers pipeline as hub id,
-    folder (safetensors only, no remote code) or object: Stable Diffusion 1.x or 2.x, or one UNet2DModel or
-    DiTTransformer2DModel, of pictures with classes or without (see DiffusersModel); any other callable is a denoiser
-    and comes back as it is.
-    device: where it runs; dtype: of the network's arithmetic (None: float32, or as the object has it); revision: of the
-    hub's repository. check: measure on two photographs whether the network predicts what its scheduler declares, at the
-    log-SNRs it declares (`examine`); or PIL images like those it was trained on, for a model of other things than
-    photographs; False: no check. compile: the network, for speed (see DiffusersModel.compile); a model without one
-    stays as it is. Raises ValueError for anything else, and for a model that fails the check.
+    folder, single file or its address on the hub (safetensors only, no remote code) or object: any that makes pictures
+    of texts (see AskedModel), or one UNet2DModel or DiTTransformer2DModel, of pictures with classes or without (see
+    DiffusersModel); any other callable is a denoiser and comes back as it is. A pipeline given as an object is not
+    changed; what accelerate offloads, or is quantised, stays where and as it is.
+    device: where it runs (None: where the object is; a pipeline that is read, on CUDA or mps where they are, else on
+    the CPU). dtype: of the arithmetic of all parts (None: as the object has it; of one that is read, float32, but on
+    CUDA float16 for all but the VAE). revision: of the hub's repository; variant: of the weights' files. size: of
+    pictures, in pixels, a number or (height, width) (None: the pipeline's own).
+    check: True refuses what says that it is distilled, and measures whether the network predicts what its scheduler
+    declares, and whether captions help it as they should (`examine`); a list of pictures, or of (picture, caption),
+    takes these instead of photographs; False: no check. guidance: the scale told to a distilled network that has an
+    input for it. compile: the network, for speed (see Network.compile); a model without one stays as it is.
+    Raises ValueError for anything else, and for a model that fails the check.
     """
-    _check_options(dtype, revision, check, compile)
+    _check_options(dtype, check, compile, revision=revision, variant=variant)
     device = None if device is None else checked_device("device", device)
-    model = _load(name_or_path, device, dtype, revision, check)
+    options = {"size": _size(size), "guidance": None if guidance is None else number("guidance", guidance)}
+    model = _load(name_or_path, device, dtype, revision, variant, check, options)
     return model.compile() if compile and isinstance(model, Network) else model
 
 
-def _check_options(dtype, revision, check, compile):
+def _check_options(dtype, check, compile, **texts):
     if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
         refuse("dtype", "a floating-point torch.dtype or None", dtype)
-    if revision is not None:
-        check_text("revision", revision, "a str or None")
+    for name, text in texts.items():
+        if text is not None:
+            check_text(name, text, "a str or None")
     if not isinstance(check, bool | list):
         refuse("check", "True, False or a list of pictures", check)
     if not isinstance(compile, bool):
         refuse("compile", "True or False", compile)
 
 
-def _load(name_or_path, device, dtype, revision, check):
-    if name_or_path == "scenes":
-        return ExactScenes().to(device or "cpu")
-    if name_or_path == "scenes-net":
-        return NetworkScenes(NETWORK, device, dtype)
-    pipe = name_or_path
+def _size(size):
+    if size is None:
+        return None
+    if isinstance(size, tuple | list) and len(size) == 2:
+        return whole("size", size[0], 1), whole("size", size[1], 1)
+    return (whole("size", size, 1),) * 2
+
+
+def _load(name_or_path, device, dtype, revision, variant, check, options):
+    given = options | {"revision": revision, "variant": variant}
     if isinstance(name_or_path, str | Path):
         folder = Path(name_or_path)
         pipeline = os.path.isfile(folder / "model_index.json")  # False for what cannot be a path, too
-        if os.path.isdir(folder / "unet") and not pipeline:
-            return NetworkScenes(folder, device, dtype)
-        if not pipeline and (os.path.exists(folder) or not re.fullmatch(r"[\w.-]+/[\w.-]+", str(name_or_path))):
+        if name_or_path == "scenes":
+            _refuse_given(given, "the embedded world")
+            return ExactScenes().to(device or "cpu")
+        if name_or_path == "scenes-net" or (os.path.isdir(folder / "unet") and not pipeline):
+            _refuse_given(given, "the embedded world")
+            return NetworkScenes(NETWORK if name_or_path == "scenes-net" else folder, device, dtype)
+        if not pipeline and not _may_be_one(str(name_or_path)):
             raise ValueError(f"name_or_path must be {ACCEPTED}, got {str(name_or_path)!r}")
-        dtype = dtype or torch.float32
-        pipe = _from_pretrained(str(name_or_path), dtype, revision)
-    elif not callable(pipe):
-        raise ValueError(f"name_or_path must be {ACCEPTED}, got {shown(pipe)}")
-    elif not _is_pipeline(pipe):
-        return pipe
-    model = DiffusersModel(pipe, device, dtype)
-    if check is not False:
-        examine(model, None if check is True else check)
-    return model
+        return _read(str(name_or_path), device, dtype, revision, variant, check, options)
+    if not callable(name_or_path):
+        raise ValueError(f"name_or_path must be {ACCEPTED}, got {shown(name_or_path)}")
+    if not _is_pipeline(name_or_path):
+        _refuse_given(given, "a denoiser")
+        return name_or_path
+    _refuse_given({"revision": revision, "variant": variant}, "a pipeline that is loaded")
+    return _model(name_or_path, device, dtype, check, options)
 
 
-def _refuse_libraries(config):
-    """ValueError for a part of another library than diffusers and transformers: its code would run."""
-    parts = {k: v for k, v in config.items() if isinstance(v, list | tuple) and k not in UNUSED and any(v)}
-    odd = [f"{name} of {part[0]!r:.60}" for name, part in parts.items() if part[0] not in ("diffusers", "transformers")]
-    if odd:
-        raise ValueError(f"name_or_path must have parts of diffusers and transformers only, got {', '.join(odd)}")
+def _may_be_one(name):
+    try:
+        return is_single(name) or (not os.path.exists(name) and bool(re.fullmatch(r"[\w.-]+/[\w.-]+", name)))
+    except (OSError, ValueError):  # no path at all
+        return False
+
+
+def _refuse_given(options, kind):
+    """ValueError for options that a kind of model has no use for."""
+    for name, value in options.items():
+        if value is not None:
+            refuse(name, f"None with {kind}", value)
+
+
+def _read(name, device, dtype, revision, variant, check, options):
+    """The model of a pipeline that is read, on the best device."""
+    device = device or best_device()
+    half = dtype is None and device.type == "cuda"
+    kinds = (torch.float16, torch.float32) if half else (dtype or torch.float32,) * 2
+    reading = {"revision": revision, "variant": variant, "guidance": options["guidance"], "check": check is not False}
+    pipe = from_pretrained(name, kinds[0], vae_dtype=kinds[1], **reading)
+    return _model(pipe, device, None, check, options, own=True)
+
+
+def best_device() -> torch.device:
+    """CUDA where it is, else mps, else the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda", torch.cuda.current_device())
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
 def _is_pipeline(denoiser):
@@ -102,45 +138,15 @@ def _is_pipeline(denoiser):
     return isinstance(denoiser, DiffusionPipeline)
 
 
-def _from_pretrained(name, dtype, revision):
-    from diffusers import DiffusionPipeline
-    from huggingface_hub import hf_hub_download
-
-    try:
-        with _no_bars():
-            index = Path(name) / "model_index.json"
-            index = index if index.is_file() else hf_hub_download(name, "model_index.json", revision=revision)
-            config = json.loads(Path(index).read_text(encoding="utf-8"))
-            parts = {k: v[1] for k, v in config.items() if isinstance(v, list | tuple) and len(v) == 2 and v[1]}
-            _refuse_libraries(config)
-            refuse_parts(parts)  # before anything large is read
-            unused = {k: None for k in UNUSED if k in config}
-            if "safety_checker" in config:
-                unused["requires_safety_checker"] = False
-            options = {"dtype": dtype, "revision": revision, "use_safetensors": True}
-            return DiffusionPipeline.from_pretrained(name, **options, **unused)
-    except OSError as error:  # not there, not reachable, or no safetensors
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ValueError(f"name_or_path must be {ACCEPTED}, got {name!r}: {reason[0]:.300}") from error
-
-
-@contextmanager
-def _no_bars() -> Iterator[None]:
-    """Keep progress bars, and the remark that torchvision does not preprocess pictures, off stderr for a while."""
-    from diffusers.utils import logging as diffusers
-    from transformers.utils import logging as transformers
-
-    shown = [library for library in (diffusers, transformers) if library.is_progress_bar_enabled()]
-    handlers = transformers.get_logger("transformers").handlers
-    quiet = lambda record: "requires torchvision" not in record.getMessage()  # noqa: E731
-    for library in shown:
-        library.disable_progress_bar()
-    for handler in handlers:
-        handler.addFilter(quiet)
-    try:
-        yield
-    finally:
-        for library in shown:
-            library.enable_progress_bar()
-        for handler in handlers:
-            handler.removeFilter(quiet)
+def _model(pipe, device, dtype, check, options, own=False):
+    if not takes_prompt(pipe):
+        _refuse_given(options, "a pipeline without captions")
+        model = DiffusersModel(pipe, device, dtype, own=own)
+    else:
+        found = marks(dict(pipe.config), kind(pipe.scheduler), dict(network(pipe).config))
+        refuse_distilled(found, options["guidance"], check is not False)
+        with no_bars():
+            model = AskedModel(pipe, device, dtype, own=own, **options)
+    if check is not False:
+        examine(model, None if check is True else check)
+    return model

@@ -7,12 +7,15 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
+import tiny
 from typer.testing import CliRunner
 
 from infodecomp.cli import app
 from infodecomp.datasets import aro
+from infodecomp.experiments import progress
 from infodecomp.scenes.net import NETWORK
 
 RELATION = ["relation", "--samples=2", "--limit=3", "--tasks=vg_relation,coco_order"]
@@ -77,6 +80,52 @@ def launched(arguments, out):
 @pytest.mark.slow  # three processes import everything
 def test_two_processes_give_the_same_table(data, table, tmp_path):
     assert launched([*MODULE, *RELATION, f"--data={data}"], tmp_path).endswith(table.strip())
+
+
+def test_dry_run_times_a_second_call(monkeypatch):
+    calls, now = [], iter(range(0, 1000, 10))
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: next(now))
+    items = [SimpleNamespace(id=name, broken=False) for name in "ab"]
+    text = progress.estimate(items, lambda item: calls.append(item.id) or {"x": 1}, lambda item: 90)
+    assert calls == ["a", "a"] and "2 items, 0 of them broken; 180 evaluations" in text
+    assert "about 0.00556 hours on one process (9 evaluations/s)" in text
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pipeline")
+    tiny.pipeline("stable_diffusion").save_pretrained(folder)
+    return folder
+
+
+def test_a_pipeline_with_its_options(pipeline, data, tmp_path):
+    arguments = ["relation", f"--data={data}", "--tasks=vg_relation", "--limit=2", "--samples=2", f"--model={pipeline}"]
+    arguments.append(f"--out={tmp_path}")
+    refused = CliRunner().invoke(app, arguments)
+    assert refused.exit_code == 2 and "check=False" in refused.output and not any(tmp_path.iterdir())
+    more = ["--no-check", "--size=32x16", "--truncate"]
+    found = CliRunner().invoke(app, [*arguments, *more])
+    assert found.exit_code == 0, found.output
+    settings = json.loads((tmp_path / "settings.json").read_text())["settings"]
+    assert settings["size"] == "32x16" and settings["check"] is False and settings["truncate"] is True
+    other = CliRunner().invoke(app, [*arguments, "--no-check", "--size=16", "--truncate"])
+    assert other.exit_code == 2 and "size was '32x16', is '16'" in other.output
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (["--size=512by512"], "size must be a number of pixels"),
+        (["--size=0"], "size must be a number of pixels"),
+        (["--size=32"], "size must come with a pipeline"),
+        (["--variant=fp16"], "variant must come with a pipeline"),
+        (["--guidance=2"], "guidance must come with a pipeline"),
+        (["--truncate"], "truncate must come with a pipeline"),
+    ],
+)
+def test_options_of_the_model_that_are_refused(option, message, data, tmp_path):
+    found = CliRunner().invoke(app, ["relation", f"--data={data}", f"--out={tmp_path}", "--tasks=vg_relation", *option])
+    assert found.exit_code == 2 and message in found.output and len(found.output.strip().splitlines()) == 1
 
 
 @pytest.mark.filterwarnings("ignore:nats lie outside")  # of the network's range, in a command once

@@ -15,7 +15,7 @@ from infodecomp.checks import double, home
 from infodecomp.experiments import intervention, localization
 from infodecomp.flow import from_noise, to_noise
 from infodecomp.integrate import uniform_weight
-from infodecomp.models.diffusers import DiffusersModel
+from infodecomp.models.asked import AskedModel
 from infodecomp.models.examine import examine
 from infodecomp.numbers import mean_and_error
 from infodecomp.vocabulary import from_language_model
@@ -124,7 +124,7 @@ def test_numbers_are_those_of_the_cpu(made, of):
 
 def test_a_model_is_examined(device, monkeypatch):
     monkeypatch.setattr(f"{examine.__module__}._judge", lambda *_: None)  # an untrained one passes too
-    monkeypatch.setattr(DiffusersModel, "output", lambda model, z, logsnr, condition: 0.5 * z)
+    monkeypatch.setattr(AskedModel, "output", lambda model, z, logsnr, condition: 0.5 * z)
     found, expected = (examine(pipeline(where)[0], [ASTRONAUT]) for where in (device, CPU))
     assert len(found) == 18
     for reading, errors in expected.items():

@@ -4,6 +4,7 @@ import gc
 import weakref
 
 import pytest
+import tiny
 import torch
 from test_loading import stable_diffusion, unet2d
 
@@ -37,6 +38,10 @@ def unconditional():
     return idc.load(DDPMPipeline(unet2d(), DDPMScheduler()), check=False)
 
 
+def told_by_number():
+    return idc.load(tiny.pipeline("sd3"), size=16, check=False)
+
+
 def loaded(model):
     return model.condition(None)
 
@@ -57,7 +62,7 @@ def carried(model):
 
 
 @pytest.mark.parametrize("use", [loaded, measured, refused, carried])
-@pytest.mark.parametrize("make", [scenes_net, pipeline, unconditional])
+@pytest.mark.parametrize("make", [scenes_net, pipeline, unconditional, told_by_number])
 def test_networks_are_freed(make, use):
     model = make()
     held = [weakref.ref(model), weakref.ref(model.unet)]

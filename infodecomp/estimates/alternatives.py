@@ -17,13 +17,14 @@ from typing import Any
 
 import torch
 
+from ..calls import Evaluations
 from ..channel import per_row
 from ..checks import batch, double, floats, home, log_weights, refuse, unseen, whole
 from ..denoiser import Condition, Denoiser, check_finite, condition_length, distinct, send
 from ..integrate import student
 from ..noise import PATHS, draw_logsnr, generator
 from .estimate import Estimate, Profile, hashes_of, run
-from .measure import Evaluations, Gaps, Quantity
+from .measure import Gaps, Quantity
 from .sampling import Sampling, check_condition
 
 

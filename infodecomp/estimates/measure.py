@@ -9,24 +9,19 @@ For a density σ²(ε² − 1), whose mean is zero, is subtracted as well: r_c²
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from functools import cached_property
-from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
+from typing import NamedTuple
 
 import torch
 from torch.nn.functional import mse_loss
 
+from ..calls import Evaluations
 from ..channel import add_noise, per_row
 from ..checks import double, home, unseen
-from ..denoiser import Denoiser, Pair, check_finite, condition_length, encoder, evaluate, narrow, take
+from ..denoiser import Pair, check_finite, condition_length, encoder, narrow
 from ..integrate import Proposal, pair_variance
 from ..noise import PILOT, Noise, draw_logsnr
 from .sampling import GROUP, Sampling
-
-ROWS = 2**18, 2**20  # numbers in a call of the denoiser when batch_size is None: on a CPU, whose cache is small; else
-FULL = "out of memory", "can't allocate memory", "ALLOC_FAILED"  # in the messages of devices
-FITS: WeakKeyDictionary = WeakKeyDictionary()  # {denoiser: numbers that fit in a call}, once its memory has run out
 
 
 class Quantity(NamedTuple):
@@ -107,49 +102,6 @@ class Sums:
         self.total[images].flatten(1).add_(weighted.sum(1))
         spread = pair_variance(weighted[:, ::2], weighted[:, 1::2], self.integrand.shape[1] // 2, self.group)
         self.variance[images].flatten(1).add_(spread)
-
-
-class Evaluations:
-    """Calls the denoiser with at most `rows` rows, halved when memory runs out; without a batch_size, for good.
-
-    Only the first output is checked for NaN here, since a check synchronises the GPU; later ones are caught in the
-    integrands. Raises ValueError for another shape, NaN or infinity, and if the denoiser writes into what it is given.
-    """
-
-    def __init__(self, denoiser: Denoiser, x: torch.Tensor, batch_size: int | None = None) -> None:
-        numbers = ROWS[x.device.type != "cpu"]
-        with suppress(TypeError):  # an object without weak references is not remembered
-            numbers = FITS.get(denoiser, numbers)
-        self.rows = batch_size or max(1, min(4096, numbers // x[0].numel()))
-        self.denoiser, self._remember, self._checked = denoiser, batch_size is None, False
-
-    def __call__(self, z: torch.Tensor, logsnr: torch.Tensor, condition: Any, rows: torch.Tensor) -> torch.Tensor:
-        """eps_hat (N, *shape) of z (N, *shape), logsnr (N,); rows (N,): the condition's entry for each row."""
-        eps_hats, start = None, 0
-        while start < len(z):
-            cut = slice(start, start + self.rows)
-            try:
-                eps_hat = evaluate(self.denoiser, z[cut], logsnr[cut], take(condition, rows[cut]), not self._checked)
-            except RuntimeError as error:
-                self._halve(z[cut], error)
-                continue
-            if not self._checked:
-                check_finite(eps_hat)
-                self._checked = True
-            eps_hats = eps_hat.new_empty(z.shape) if eps_hats is None else eps_hats
-            eps_hats[cut] = eps_hat  # a copy: the denoiser may write to its buffer again
-            start = cut.stop
-        return eps_hats
-
-    def _halve(self, z, error):
-        """Allow half as many rows as z has, if the error says that memory ran out; else raise it."""
-        full = isinstance(error, torch.cuda.OutOfMemoryError) or any(text in str(error) for text in FULL)
-        if len(z) == 1 or not full:
-            raise error
-        self.rows = len(z) // 2
-        if self._remember:
-            with suppress(TypeError):
-                FITS[self.denoiser] = self.rows * z[0].numel()
 
 
 def blocks(count: int, samples: int, rows: int, unit: int = 2) -> Iterator[tuple[slice, slice]]:

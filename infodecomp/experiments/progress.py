@@ -42,17 +42,18 @@ def bar(total: int, running: Running) -> Callable[[dict, int], None]:
 
 
 def estimate(items: Sequence[Any], measure: Callable[[Any], dict], evaluations: Callable[[Any], int]) -> str:
-    """Text for --dry-run: the amount of work, and the time it takes judging by one item that is measured now."""
+    """Text for --dry-run: the amount of work, and the time it takes judging by one item that is measured now, twice:
+    the first time much is made that is needed once."""
     whole = [item for item in items if not item.broken]
     total = sum(map(evaluations, whole))
     lines = [f"{len(items)} items, {len(items) - len(whole)} of them broken; {total:,} evaluations"]
     for item in whole:
-        start = time.perf_counter()
-        record = measured(item, measure)
-        seconds = time.perf_counter() - start
-        if "broken" in record:
+        if "broken" in measured(item, measure):
             continue
+        start = time.perf_counter()
+        measured(item, measure)
+        seconds = time.perf_counter() - start
         rate = evaluations(item) / seconds
-        lines.append(f"about {total / rate / 3600:.2f} hours on one process ({rate:.0f} evaluations/s)")
+        lines.append(f"about {total / rate / 3600:#.3g} hours on one process ({rate:.0f} evaluations/s)")
         break
     return "\n".join(lines)

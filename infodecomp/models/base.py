@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from ..calls import Evaluations
 from ..captions import token_indices, units
 from ..checks import batch, is_whole, refuse, shown, whole
 from ..denoiser import condition_length
@@ -45,6 +46,15 @@ class Model:
         """A picture as encode sees it, PIL: upright, and whole unless a model cuts and resizes."""
         return upright(image, "image")
 
+    def __repr__(self) -> str:
+        """The model's name, x, range of log-SNRs, what it predicts, device and dtype."""
+        pipe = getattr(self, "pipe", None)
+        of = "" if pipe is None else f"{getattr(pipe, 'name_or_path', '') or type(pipe).__name__}, "
+        low, high = getattr(self, "logsnr_range", self.flow_range)
+        parts = [f"x {tuple(self.shape)}", f"log-SNR {low:.2f} to {high:.2f}"]
+        parts += [str(getattr(self, name)) for name in ("prediction", "device", "dtype") if hasattr(self, name)]
+        return f"{type(self).__name__}({of}{', '.join(parts)})"
+
     def check_shape(self, x: Any, name: str = "x") -> None:
         """ValueError unless x is a finite batch of this model's own shape."""
         if tuple(batch(name, x).shape[1:]) != tuple(self.shape):
@@ -62,7 +72,7 @@ class Model:
         y = from_noise(self, noise.to(self.device), condition, steps=steps, range=self.flow_range)
         high = torch.full((count,), self.flow_range[1], device=self.device)
         sigma = torch.exp(-high[0] / 2)
-        return self.decode(y - sigma * self(y / (1 + sigma**2).sqrt(), high, condition))
+        return self.decode(y - sigma * Evaluations(self, y)(y / (1 + sigma**2).sqrt(), high, condition))
 
     def invert(self, x: torch.Tensor, captions: Any = None, *, steps: int = 100) -> torch.Tensor:
         """The noise (B, *shape) from which the flow makes x under the captions (see infodecomp.flow)."""

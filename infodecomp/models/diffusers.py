@@ -1,21 +1,19 @@
-"""A diffusers pipeline as a denoiser: Stable Diffusion 1.x and 2.x, and models of pictures with classes or without."""
+"""A diffusers pipeline without texts as a denoiser: models of pictures with classes or without."""
 
-from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 import torch
 
-from ..channel import alpha_bar_to_logsnr
-from ..checks import text as check_text
 from ..denoiser import send
-from ..integrate import Logistic
 from .base import Model
+from .kinds import kind, network, trained_schedule
 from .network import PREDICTIONS, Network
+from .parts import own_pipeline
 from .pictures import pictures, upright
 
-NETWORKS = ("UNet2DConditionModel", "UNet2DModel", "DiTTransformer2DModel")
-PARTS = {"unet", "transformer", "vae", "scheduler", "tokenizer", "text_encoder", "safety_checker", "feature_extractor"}
+NETWORKS = ("UNet2DModel", "DiTTransformer2DModel")
+PARTS = {"unet", "transformer", "vae", "scheduler"}
 
 
 def refuse(parts: dict[str, str]) -> None:
@@ -24,10 +22,10 @@ def refuse(parts: dict[str, str]) -> None:
     odd = sorted(set(parts) - PARTS)
     if "vae" in parts and parts["vae"] != "AutoencoderKL":
         odd.append(f"vae {parts['vae']}")
-    if network not in NETWORKS or odd or (network == NETWORKS[0] and not {"text_encoder", "vae"} <= set(parts)):
+    if network not in NETWORKS or odd:
         found = f"{network}" + (f" with {', '.join(odd)}" if odd else "")
         raise ValueError(
-            "name_or_path must lead to Stable Diffusion 1.x or 2.x, or to a pipeline of one UNet2DModel or"
+            "name_or_path must lead to a text-to-image pipeline, or to a pipeline of one UNet2DModel or"
             f" DiTTransformer2DModel, got {found}"
         )
 
@@ -36,29 +34,24 @@ class DiffusersModel(Network, Model):
     """A diffusers pipeline as a denoiser (see infodecomp.load). x (B, *shape): VAE latents (posterior mean, scaled as
     the network wants them), or pixels from −1 to 1 where there is no VAE.
 
-    pipe: the pipeline; unet: its network, UNet or transformer; scheduler, vae, tokenizer (None where there is none).
+    pipe: the pipeline; unet: its network, UNet or transformer; scheduler, vae (None where there is none).
     prediction: what the network predicts, as the scheduler declares; schedule: its log-SNRs at timesteps 0, 1, ….
     logsnr_range: between the ends of the schedule; between timesteps the network gets the fractional one.
-    null: the class that stands for "no class" (None: there is none). truncate: whether captions over the text encoder's
-    length are cut (True) or refused.
+    null: the class that stands for "no class" (None: there is none).
     """
 
-    truncate = False
+    takes_captions = False
 
-    def __init__(self, pipe: Any, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> None:
+    def __init__(
+        self, pipe: Any, device: torch.device | None = None, dtype: torch.dtype | None = None, own: bool = False
+    ) -> None:
+        """own: the pipeline's parts may be changed. ValueError for a pipeline of another kind."""
         from diffusers.image_processor import VaeImageProcessor
 
-        parts = {name: part for name, part in pipe.components.items() if part is not None}
-        refuse({name: _kind(part) for name, part in parts.items()})
-        self.pipe, self.scheduler, self.vae = pipe, pipe.scheduler, parts.get("vae")
-        self.unet = parts.get("unet") or parts["transformer"]
-        self.tokenizer, self._text = parts.get("tokenizer"), parts.get("text_encoder")
-        self.device, self.dtype = torch.device(device or self.unet.device), dtype or self.unet.dtype
-        for part in (self.unet, self.vae, self._text):
-            if part is not None:  # diffusers' own .to() warns of any dtype
-                torch.nn.Module.to(part, self.device, self.dtype).eval().requires_grad_(False)
-                if self.device.type == "cuda":  # convolutions are fastest so
-                    torch.nn.Module.to(part, memory_format=torch.channels_last)
+        refuse({name: kind(part) for name, part in pipe.components.items() if part is not None})
+        self.pipe = pipe = own_pipeline(pipe, device, dtype, own)
+        self.scheduler, self.vae, self.unet = pipe.scheduler, getattr(pipe, "vae", None), network(pipe)
+        self.device, self.dtype = pipe._execution_device, self.unet.dtype
         config = self.unet.config
         size = config.sample_size
         self.shape = (config.in_channels, *((size, size) if isinstance(size, int) else size))
@@ -68,22 +61,12 @@ class DiffusersModel(Network, Model):
         self._pictures = VaeImageProcessor(factor, do_convert_rgb=not self._grey, do_convert_grayscale=self._grey)
         self._set_schedule()
         self._set_conditions(config)
-        self._embed = lru_cache(maxsize=512)(partial(_embed, self.tokenizer, self._text))  # holds no model
 
     def _set_schedule(self):
-        self.prediction = self.scheduler.config.get("prediction_type", "epsilon")
-        if self.prediction not in PREDICTIONS:
-            raise ValueError(f"prediction_type must be one of {', '.join(PREDICTIONS)}, got {self.prediction!r}")
-        if getattr(self.scheduler, "alphas_cumprod", None) is None:
-            raise ValueError(f"the scheduler must have alphas_cumprod, got {_kind(self.scheduler)}")
-        self.schedule = alpha_bar_to_logsnr(self.scheduler.alphas_cumprod.cpu()).numpy()
-        finite = self.schedule[np.isfinite(self.schedule)]  # a schedule rescaled to zero SNR ends at −∞
-        if len(finite) < 2 or not (np.diff(self.schedule) < 0).all():
-            raise ValueError("the scheduler's log-SNRs must fall from timestep to timestep, they do not")
+        self.prediction, self.schedule = trained_schedule(self.scheduler)
+        finite = self.schedule[np.isfinite(self.schedule)]
         self.logsnr_range = self.flow_range = float(finite[-1]), float(finite[0])
-        self.proposal, (low, high) = None, self.logsnr_range
-        if self._text is not None and low < 1 < high:  # the paper's
-            self.proposal = Logistic(1.0, 2.0, 3.0, range=(max(low, -5.0), min(high, 7.0)))
+        self.proposal = None
 
     def _set_conditions(self, config):
         channels, embedded = config.in_channels, config.get("class_embed_type")
@@ -92,7 +75,7 @@ class DiffusersModel(Network, Model):
             for name in ("addition_embed_type", "encoder_hid_dim_type")
             if config.get(name) is not None
         ]
-        if embedded is not None or (self._text is not None and config.get("num_class_embeds") is not None):
+        if embedded is not None:
             odd.append(f"class_embed_type {embedded!r}")
         if config.get("time_embedding_type") == "learned":
             odd.append("time_embedding_type 'learned', which knows no fractional timesteps")
@@ -145,23 +128,14 @@ class DiffusersModel(Network, Model):
 
     # ------------------------------------------------------------------------------------------------- conditions
 
-    def condition(self, captions: Any, truncate: bool | None = None) -> torch.Tensor | None:
-        """Captions (None, a str or a list) as the network wants them, each text encoded once: (1 or B, tokens, width).
-
-        With classes: (1 or B,) whole numbers, from numbers, names of `labels`, or None for the null class. Without
-        either: None. truncate: cut what is over the encoder's length (None: as the attribute says). Raises ValueError
-        for a caption that is too long, and for what is no condition of the model.
-        """
-        if self._text is not None and isinstance(captions, torch.Tensor) and captions.ndim == 3:
-            return captions
+    def condition(self, captions: Any) -> torch.Tensor | None:
+        """With classes: (1 or B,) whole numbers, from numbers, names of `labels`, or None for the null class. Without:
+        None. Raises ValueError for what is no condition of the model."""
         if isinstance(captions, torch.Tensor) and captions.device.type != "cpu" and self.classes is not None:
             return captions  # not checked: that would synchronise the device
         if isinstance(captions, torch.Tensor | np.ndarray):
             captions = captions.tolist()
         each = self.each(captions)
-        if self._text is not None:
-            cut = self.truncate if truncate is None else truncate
-            return torch.stack([self._embed("" if text is None else text, cut) for text in each])
         if self.classes is not None:
             return send(torch.tensor([self._class(label) for label in each]), self.device)
         if any(caption not in (None, "") for caption in each):
@@ -185,7 +159,7 @@ class DiffusersModel(Network, Model):
         encoded, inputs = self.condition(condition), {"timestep": self.timesteps(logsnr)}
         if encoded is not None:
             rows = encoded.to(z.device).expand(len(z), *encoded.shape[1:])
-            inputs |= {"class_labels": rows} if self._text is None else {"encoder_hidden_states": rows.to(self.dtype)}
+            inputs["class_labels"] = rows
         out = self._run(z.to(self.dtype), **inputs)
         return out[:, : self.shape[0]].to(z.dtype)  # a learned sigma has channels of its own
 
@@ -196,28 +170,3 @@ class DiffusersModel(Network, Model):
     def __call__(self, z: torch.Tensor, logsnr: torch.Tensor, condition: Any = None) -> torch.Tensor:
         """eps_hat like z (N, *shape); see infodecomp.denoiser."""
         return PREDICTIONS[self.prediction](self._network)(z, logsnr, condition)
-
-
-def _kind(part):
-    """Name of a part's diffusers or transformers class; for a class of another library, that of its base."""
-    for base in type(part).__mro__:
-        if base.__module__.split(".")[0] in ("diffusers", "transformers"):
-            return base.__name__
-    return type(part).__name__
-
-
-@torch.no_grad()
-def _embed(tokenizer, encoder, text, truncate):
-    check_text("captions", text)
-    longest = min(tokenizer.model_max_length, encoder.config.max_position_embeddings)
-    count = len(tokenizer(text, verbose=False)["input_ids"])
-    if count > longest and not truncate:
-        raise ValueError(
-            f"caption has {count} tokens, start and end included, {longest} are accepted"
-            f" (or truncate=True): {text!r:.200}"
-        )
-    options = {"padding": "max_length", "max_length": longest, "truncation": True, "return_tensors": "pt"}
-    coded = tokenizer(text, **options)
-    masked = encoder.config.to_dict().get("use_attention_mask")
-    ids, mask = (send(coded[name], encoder.device) for name in ("input_ids", "attention_mask"))
-    return encoder(input_ids=ids, attention_mask=mask if masked else None)[0][0]

@@ -10,9 +10,10 @@ from torch.nn.functional import pad
 
 from ..channel import logsnr_to_timestep
 from ..checks import double
-from ..denoiser import from_eps, from_v, from_x0
+from ..denoiser import from_eps, from_flow, from_v, from_x0
 
-PREDICTIONS = {"epsilon": from_eps, "sample": from_x0, "v_prediction": from_v}
+FLOW = "flow_prediction"
+PREDICTIONS = {"epsilon": from_eps, "sample": from_x0, "v_prediction": from_v, FLOW: from_flow}
 SIZES = 4  # numbers of rows for which a network is compiled
 
 
@@ -39,10 +40,12 @@ class Network:
         if values.device.type == "cpu" and not inside.numpy().all():
             got = f"{values.min():g} to {values.max():g}"
             raise ValueError(f"logsnr must lie in [{low:.3f}, {high:.3f}], got {got}")
+        return torch.where(inside, self._times(values.clamp(low, high)), math.nan).float().to(logsnr.device)
+
+    def _times(self, values):
         if self._falling is None or self._falling.device != values.device:
             self._falling = torch.tensor(self.schedule, device=values.device)
-        times = logsnr_to_timestep(values.clamp(low, high), self._falling)
-        return torch.where(inside, times, math.nan).float().to(logsnr.device)
+        return logsnr_to_timestep(values, self._falling)
 
     def compile(self) -> "Network":
         """Compile the network (torch.compile; on CUDA with autotuning and graphs), channels last; returns the model.
@@ -57,24 +60,37 @@ class Network:
 
     def _run(self, z, *inputs, **named):
         """The network's output for rows z (N, *shape) and its other inputs, (N, …) each; ValueError for others."""
+        self._check_rows(z)
+        if not self._runs_compiled():
+            return self.unet(z, *inputs, **named).sample
+
+        def call(cut, size):
+            rows = padded(z[cut], size).contiguous(memory_format=torch.channels_last)
+            named_ = {name: padded(values[cut], size) for name, values in named.items()}
+            return self._compiled(rows, *(padded(values[cut], size) for values in inputs), **named_).sample
+
+        return self._in_sizes(len(z), call)
+
+    def _check_rows(self, z):
         if tuple(z.shape[1:]) != tuple(self.shape):
             raise ValueError(f"z must be (N, {', '.join(map(str, self.shape))}), got {tuple(z.shape)}")
-        if self._compiled is None or self.unet._forward_pre_hooks or self.unet._forward_hooks:
-            return self.unet(z, *inputs, **named).sample
+
+    def _runs_compiled(self):
+        return self._compiled is not None and not (self.unet._forward_pre_hooks or self.unet._forward_hooks)
+
+    def _in_sizes(self, rows, call):
+        """What call(slice of rows, rows to fill it up to) returns for all rows, in sizes for which it is compiled."""
         parts, start = [], 0
-        while start < len(z):
-            size = self._size(len(z) - start)
-            cut = slice(start, start + size)
-            rows = _padded(z[cut], size).contiguous(memory_format=torch.channels_last)
-            named_ = {name: _padded(values[cut], size) for name, values in named.items()}
+        while start < rows:
+            size = self._size(rows - start)
             torch.compiler.cudagraph_mark_step_begin()
             try:
-                out = self._compiled(rows, *(_padded(values[cut], size) for values in inputs), **named_).sample
+                out = call(slice(start, start + size), size)
             except RuntimeError:  # memory may have run out: fewer rows must not be padded to this size again
                 self._sizes = [known for known in self._sizes if known < size]
                 raise
-            parts.append(out[: len(z) - start].clone())  # the next call overwrites what a CUDA graph returns
-            start = cut.stop
+            parts.append(out[: rows - start].clone())  # the next call overwrites what a CUDA graph returns
+            start += size
             self._sizes += [] if size in self._sizes else [size]
         return torch.cat(parts)
 
@@ -86,5 +102,6 @@ class Network:
         return fitting if fitting < math.inf else max(self._sizes)
 
 
-def _padded(values, rows):
+def padded(values: torch.Tensor, rows: int) -> torch.Tensor:
+    """Values (N, …) with zeros behind them, up to a number of rows."""
     return pad(values, (0, 0) * (values.ndim - 1) + (0, rows - len(values))).contiguous()

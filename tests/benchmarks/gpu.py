@@ -132,11 +132,11 @@ def main(small, out):
     picture = Image.effect_noise((512, 512), 60).convert("RGB")
 
     def one_word(net):
-        net._embed.cache_clear()
+        net.forget()
         return idc.pointwise_information(net, net.encode(picture), CAPTION, CONTEXT, samples=samples)
 
     def all_words(net):
-        net._embed.cache_clear()
+        net.forget()
         return idc.word_maps(net, picture, CAPTION, samples=samples)
 
     exact = None

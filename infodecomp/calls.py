@@ -1,0 +1,65 @@
+"""Calls of a denoiser with as many rows as its memory holds."""
+
+from contextlib import suppress
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+
+from .denoiser import Denoiser, check_finite, evaluate, take
+
+ROWS = 2**18, 2**20  # numbers in a call of the denoiser when batch_size is None: on a CPU, whose cache is small; else
+COST = 2**13  # bytes of memory for each of them, as Stable Diffusion 2.1 needs in float32
+FULL = "out of memory", "can't allocate memory", "ALLOC_FAILED"  # in the messages of devices
+FITS: WeakKeyDictionary = WeakKeyDictionary()  # {denoiser: numbers that fit in a call}, once its memory has run out
+
+
+class Evaluations:
+    """Calls the denoiser with at most `rows` rows, halved when memory runs out; without a batch_size, for good.
+
+    `fits_like` of a denoiser names another one that needs as much memory, of which that is known, too.
+    Only the first output is checked for NaN here, since a check synchronises the GPU; later ones are caught in the
+    integrands. Raises ValueError for another shape, NaN or infinity, and if the denoiser writes into what it is given.
+    """
+
+    def __init__(self, denoiser: Denoiser, x: torch.Tensor, batch_size: int | None = None) -> None:
+        numbers = ROWS[x.device.type != "cpu"]
+        if x.device.type == "cuda":
+            numbers = min(numbers, torch.cuda.mem_get_info(x.device)[0] // COST)
+        self._key = getattr(denoiser, "fits_like", denoiser)
+        with suppress(TypeError):  # an object without weak references is not remembered
+            numbers = FITS.get(self._key, numbers)
+        self.rows = batch_size or max(1, min(4096, numbers // x[0].numel()))
+        self.denoiser, self._remember, self._checked = denoiser, batch_size is None, False
+
+    def __call__(
+        self, z: torch.Tensor, logsnr: torch.Tensor, condition: Any, rows: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """eps_hat (N, *shape) of z (N, *shape), logsnr (N,); rows (N,): the condition's entry for each row (None: all
+        in order)."""
+        rows = torch.arange(len(z)) if rows is None else rows
+        eps_hats, start = None, 0
+        while start < len(z):
+            cut = slice(start, start + self.rows)
+            try:
+                eps_hat = evaluate(self.denoiser, z[cut], logsnr[cut], take(condition, rows[cut]), not self._checked)
+            except RuntimeError as error:
+                self._halve(z[cut], error)
+                continue
+            if not self._checked:
+                check_finite(eps_hat)
+                self._checked = True
+            eps_hats = eps_hat.new_empty(z.shape) if eps_hats is None else eps_hats
+            eps_hats[cut] = eps_hat  # a copy: the denoiser may write to its buffer again
+            start = cut.stop
+        return eps_hats
+
+    def _halve(self, z, error):
+        """Allow half as many rows as z has, if the error says that memory ran out; else raise it."""
+        full = isinstance(error, torch.cuda.OutOfMemoryError) or any(text in str(error) for text in FULL)
+        if len(z) == 1 or not full:
+            raise error
+        self.rows = len(z) // 2
+        if self._remember:
+            with suppress(TypeError):
+                FITS[self._key] = self.rows * z[0].numel()
