@@ -4,6 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+import numpy as np
+import torch
+
 from .captions import find, is_word, units, without, word_at
 from .checks import is_whole, refuse, shown
 from .checks import text as check_text
@@ -13,6 +16,7 @@ from .estimates.estimate import Estimate, run
 from .estimates.measure import Quantity
 from .estimates.sampling import Sampling
 from .integrate import Proposal
+from .models.pictures import picture
 
 ENDS = {"orthogonal": "", "standard": "_standard"}  # of the names of the lists of WordMaps
 
@@ -21,6 +25,8 @@ ENDS = {"orthogonal": "", "standard": "_standard"}  # of the names of the lists 
 class WordMaps:
     """The information of each word about one image. Lists run over `words`; each Estimate has one row.
 
+    image: the picture as the model saw it, RGB, cut and sized as model.encode does; what was given, if the model has
+    no `frame`.
     mi: i^o(x; word alone); cmi: i^o(x; word | rest of the caption); mi_standard and cmi_standard: the same as i^s, on
     the same noise. .nats, .stderr, .map and .map_stderr of each as everywhere; resolution: (h, w) of the maps.
     positions: where in caption.split() each word or phrase begins. against: None, or i^o and its map with the mixture
@@ -69,9 +75,9 @@ def word_maps(
 ) -> WordMaps | list[WordMaps]:
     """MI and CMI of words with a picture, in nats and per pixel: 2W + 2 evaluations per sample for W words.
 
-    model: from infodecomp.load. image: what model.encode takes. words: None for all (but dashes and other marks that
-    stand alone); else a list of words and phrases (each of its occurrences, as a whole word whatever its case,
-    punctuation aside) or of positions in caption.split().
+    model: from infodecomp.load. image: a picture as model.encode takes it: a path, PIL, an array. words: None for all
+    (but dashes and other marks that stand alone); else a list of words and phrases (each of its occurrences, as a whole
+    word whatever its case, punctuation aside) or of positions in caption.split().
     The context of a word is the caption without it, or with a placeholder ("_") in its place.
     alternatives: a function of (caption, position) that gives Alternatives, such as infodecomp.scenes.alternatives;
     then each word is measured against them as well, at one more evaluation per sample and alternative.
@@ -83,14 +89,21 @@ def word_maps(
     """
     sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples)
     _check_options(model, placeholder, alternatives, sampling)
-    asked, x = _asked(model, image, caption, words, placeholder), model.encode(image)
+    asked = _asked(model, image, caption, words, placeholder)
+    found = _in_groups(model, model.encode(image), asked, alternatives, sampling)
+    return found if isinstance(caption, list | tuple) else found[0]
+
+
+def _in_groups(model, x, asked, alternatives, sampling):
+    """WordMaps of all images, from one pass for those with equally many words."""
     if len(x) != len(asked):
         raise ValueError(f"image must be one for each caption, got {len(x)} for {len(asked)}")
-    maps: dict[int, WordMaps] = {}
+    asked = [one._replace(image=_seen(model, one.image)) for one in asked]
+    maps = {}
     for count in sorted({len(one.words) for one in asked}):
         rows = [i for i, one in enumerate(asked) if len(one.words) == count]
         maps |= zip(rows, _measured(model, x, asked, rows, alternatives, sampling), strict=True)
-    return [maps[i] for i in range(len(asked))] if isinstance(caption, list | tuple) else maps[0]
+    return [maps[i] for i in range(len(asked))]
 
 
 def _check_options(model, placeholder, alternatives, sampling):
@@ -133,11 +146,23 @@ def _asked(model, image, caption, words, placeholder):
         got = f"{len(images)}, {len(captions)} and {len(words)}"
         raise ValueError(f"image, caption and words must be lists of one length, got {got}")
     found = []
-    for picture, text, some in zip(images, captions, words, strict=True):
+    for one, text, some in zip(images, captions, words, strict=True):
         chosen = _chosen(model, text, some)
         rest = [without(text, start, stop, placeholder) for start, stop, _ in chosen]
-        found.append(_Asked(picture, text, [word_at(text, *unit[:2]) for unit in chosen], [u[0] for u in chosen], rest))
+        found.append(_Asked(one, text, [word_at(text, *unit[:2]) for unit in chosen], [u[0] for u in chosen], rest))
     return found
+
+
+def _seen(model, image):
+    """A picture as the model sees it; floats from −1 to 1 have the model's size already."""
+    frame = getattr(model, "frame", None)
+    if not callable(frame):
+        return image
+    array = isinstance(image, torch.Tensor | np.ndarray)
+    if array and "float" in str(image.dtype):
+        return picture(image, "images")
+    batch = isinstance(image, list | tuple) or (array and image.ndim == 4)  # of one, or encode had refused it
+    return frame(image[0] if batch else image).convert("RGB")
 
 
 def _measured(model, x, asked, rows, alternatives, sampling):
