@@ -1,7 +1,8 @@
 """Word by word: the information of each word of a caption about a picture, alone and given the rest, from one pass."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from os import PathLike
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,13 +13,15 @@ from .checks import is_whole, refuse, shown
 from .checks import text as check_text
 from .denoiser import Model
 from .estimates.alternatives import Alternatives, along_paths, check_paths
-from .estimates.estimate import Estimate, run
+from .estimates.estimate import Estimate, Profile, run
 from .estimates.measure import Quantity
 from .estimates.sampling import Sampling
 from .integrate import Proposal
 from .models.pictures import picture
+from .saved import describe, read, save
 
 ENDS = {"orthogonal": "", "standard": "_standard"}  # of the names of the lists of WordMaps
+PLAIN = int | float | str | None  # settings that are kept as they are
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class WordMaps:
     the same noise. .nats, .stderr, .map and .map_stderr of each as everywhere; resolution: (h, w) of the maps.
     positions: where in caption.split() each word or phrase begins. against: None, or i^o and its map with the mixture
     of the word's alternatives as context, which a denoiser that is poor without the word cannot inflate.
+    about: {"model": its name, class and a hash of its weights, "settings": the options of word_maps}.
     """
 
     image: Any
@@ -42,6 +46,7 @@ class WordMaps:
     mi_standard: list[Estimate]
     cmi_standard: list[Estimate]
     against: list[Estimate] | None = None
+    about: dict[str, Any] = field(default_factory=dict)
 
     @property
     def resolution(self) -> tuple[int, int]:
@@ -49,12 +54,26 @@ class WordMaps:
         height, width = self.mi[0].map.shape[-2:]
         return height, width
 
+    def save(self, path: str | PathLike) -> None:
+        """Write all of it, picture included, to one safetensors file, which infodecomp.load_maps opens."""
+        save(self, path)
+
     def __repr__(self) -> str:
         each = [
             f"{word}: MI {m.nats[0]:.2f} ± {m.stderr[0]:.2f}, CMI {c.nats[0]:.2f} ± {c.stderr[0]:.2f}"
             for word, m, c in zip(self.words, self.mi, self.cmi, strict=True)
         ]
         return f"WordMaps({'; '.join(each)} nats)"
+
+
+def load_maps(path: str | PathLike) -> Any:
+    """The WordMaps or the Estimate that .save(path) wrote, on the CPU; HeatMaps shows WordMaps without their model.
+
+    infodecomp.saved.about(path) says of which model they are and by which versions they were made. Raises ValueError
+    for other files and damaged ones.
+    """
+    classes = WordMaps, Estimate, Profile, *Profile.__subclasses__()
+    return read(path, {found.__name__: found for found in classes})
 
 
 def word_maps(
@@ -91,6 +110,9 @@ def word_maps(
     _check_options(model, placeholder, alternatives, sampling)
     asked = _asked(model, image, caption, words, placeholder)
     found = _in_groups(model, model.encode(image), asked, alternatives, sampling)
+    settings = {"placeholder": placeholder, "alternatives": alternatives is not None} | vars(sampling)
+    plain = {name: value if isinstance(value, PLAIN) else repr(value) for name, value in settings.items()}
+    found = [replace(one, about={"model": describe(model), "settings": plain}) for one in found]
     return found if isinstance(caption, list | tuple) else found[0]
 
 

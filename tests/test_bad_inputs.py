@@ -2,6 +2,7 @@
 
 import math
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,19 @@ import torch
 from PIL import Image
 
 import infodecomp as idc
-from infodecomp import attention, captions, channel, datasets, denoiser, flow, integrate, numbers, plot, vocabulary
+from infodecomp import (
+    attention,
+    captions,
+    channel,
+    datasets,
+    denoiser,
+    flow,
+    integrate,
+    numbers,
+    plot,
+    saved,
+    vocabulary,
+)
 
 NAN, INF = math.nan, math.inf
 X = torch.zeros(2, 3, dtype=torch.float64)
@@ -17,6 +30,8 @@ SCENE = idc.scenes.scenes()[12345]
 CAPTION = idc.scenes.captions(SCENE)[0]
 PICTURE = idc.scenes.render(SCENE)
 MODEL = idc.load("scenes")
+MEASURED = idc.word_maps(MODEL, PICTURE, CAPTION, [1], samples=2)
+ROOT = Path(__file__).parent.parent
 MAPS = {"MI": {"red": torch.ones(2, 2)}}
 BATCHES = ["x", None, 3, NAN, True, torch.zeros(2, 3, dtype=torch.long), X.bool(), X + NAN, X + INF, X.tolist()]
 NUMBERS = ["x", None, NAN, INF, True, [1.0], torch.zeros(2), 1j]
@@ -285,6 +300,10 @@ TABLE = {  # a call that takes one argument by name: {the argument: its bad valu
         {"model": MODEL, "image": PICTURE, "caption": CAPTION},
         {"model": [None, 3, never], "image images": [None, 3, "no such file", Image.new("RGB", (3, 3)), X, []]},
     ),
+    MEASURED.save: ({}, {"path": [None, 3, "", "no/such/folder/maps", ROOT]}),
+    MEASURED.mi[0].save: ({}, {"path": [None, 3, "", "no/such/folder/estimate", ROOT]}),
+    idc.load_maps: ({}, {"path": [None, 3, "", "no such file", ROOT, ROOT / "README.md"]}),
+    saved.about: ({}, {"path": [None, 3, "", "no such file", ROOT, ROOT / "README.md"]}),
     attention.record: ({}, {"unet": [None, 3, torch.nn.Linear(2, 2)]}),
     attention.word_map: (
         {"maps": torch.ones(1, 3, 2, 2), "tokens": [1]},

@@ -22,7 +22,7 @@ FLOORS = [
     "checks",
     "channel, captions",
     "integrate, denoiser",
-    "exact, flow",
+    "exact, flow, saved",
     "estimates: sampling, measure, estimate, alternatives, information, lights",
     "models: pictures, network, base, diffusers, examine",
     "words, vocabulary, attention, numbers, plot",
@@ -184,7 +184,8 @@ def test_public_functions_are_annotated():
 # ------------------------------------------------------------------------------------------------------- public names
 
 PUBLIC = """Alternatives Comparison Estimate HeatMaps Posterior SceneLab WordMaps channel compare denoiser exact flow
-integrate load matched_gap nll pointwise_information posterior scenes shuffled_gap vocabulary word_maps""".split()
+integrate load load_maps matched_gap nll pointwise_information posterior scenes shuffled_gap vocabulary
+word_maps""".split()
 DESIGNED = """nll pointwise_information compare load Alternatives Estimate word_maps HeatMaps channel.add_noise
 exact.Gaussian exact.JointGaussian exact.GaussianMixture exact.FiniteSet scenes.scenes scenes.render scenes.mask
 scenes.captions scenes.log_prob scenes.information scenes.alternatives

@@ -5,13 +5,15 @@ import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from os import PathLike
+from typing import Any, ClassVar
 
 import torch
 
 from ..checks import batch
 from ..denoiser import Pair
 from ..integrate import Proposal, fit, pair_variance
+from ..saved import save
 from .measure import DRAWS, PILOT, TRIAL, Quantity, measure
 from .sampling import GROUP, Sampling, check_condition
 
@@ -101,6 +103,10 @@ class Estimate:
         logsnr, integrand, weight = (values[i] for values in self.profile)
         profile = replace(self.profile, logsnr=logsnr, integrand=integrand, weight=weight)
         return replace(self, profile=profile, map_stderr=map_stderr, **cut)
+
+    def save(self, path: str | PathLike, model: Any = None) -> None:
+        """Write it to one safetensors file, for infodecomp.load_maps. model: whose name and hash the file then has."""
+        save(self, path, model)
 
     def __neg__(self) -> "Estimate":
         profile = replace(self.profile, integrand=-self.profile.integrand)
