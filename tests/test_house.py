@@ -20,9 +20,9 @@ MODULES = {
 # From the ground up. A room may import what stands on lower floors; after a colon: the modules of a room, bottom up.
 FLOORS = [
     "checks",
-    "channel, captions",
+    "channel, captions, progress",
     "integrate, denoiser",
-    "exact, flow, saved",
+    "exact, flow, saved, counters",
     "estimates: sampling, measure, estimate, alternatives, information, lights",
     "models: pictures, network, base, diffusers, examine",
     "words, vocabulary, attention, numbers, plot",

@@ -17,6 +17,7 @@ import torch
 from ..channel import per_row
 from ..checks import batch, double, floats, home, log_weights, refuse, unseen, whole
 from ..denoiser import Condition, Denoiser, check_finite, condition_length, distinct, send
+from ..progress import each as each_of
 from .estimate import Estimate, Profile, hashes_of
 from .measure import Evaluations, Gaps, Quantity, draw_logsnr, generator
 from .sampling import Sampling, check_condition
@@ -168,6 +169,7 @@ def _walk(denoiser, x, y, alternatives, kind, sampling, logsnr, weight):
     log_w = alternatives.prior.to(home(x.device)).expand(count, -1)[rows].log()
     quantity, integrands, maps, before, seen = Quantity(kind, 0, 1), [], 0, None, 0
     draws = zip(weight.flatten(0, 1).T, _channel(clean, counters, logsnr.flatten(0, 1)), strict=True)
+    draws = each_of(draws, steps, sampling.progress, len(rows) * len(pairs))
     for factor, (alpha, gamma, rise, channel, brownian) in draws:
         root, scale = (per_row(v, clean).to(clean) for v in (gamma.sqrt(), (gamma + gamma**2).sqrt()))
         each = [evaluate(channel / scale, alpha.to(clean), condition, rows) for _, condition in pairs]

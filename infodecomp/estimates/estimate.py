@@ -5,6 +5,7 @@ import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from os import PathLike
 from typing import Any, ClassVar
 
@@ -50,6 +51,19 @@ class BalancedProfile(Profile):
     """Draws of which five neighbouring bins share their noise."""
 
     group = GROUP["balanced"]
+
+
+@dataclass(frozen=True, eq=False)
+class Interrupted(Profile):
+    """Draws of a pass that was stopped, in units of `unit`, each from a random place of its stratum: neighbours differ
+    by their places too, which makes the error too large rather than too small."""
+
+    unit: int = 2
+
+    def stderr(self) -> torch.Tensor:
+        """Standard error (B,), from successive differences of the units' means."""
+        means = (self.integrand * self.weight).unflatten(1, (-1, self.unit)).mean(2)
+        return (means.diff(dim=1).square().sum(1) / (2 * means.shape[1] * (means.shape[1] - 1))).sqrt()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -159,7 +173,11 @@ def run(
         pilot += sampling.samples
         sampling = _enough(sampling, sampling.tolerance, max(p.stderr().max().item() for p in profiles))
     profiles, sums = _draw(x, both, quantities, sampling, proposal, DRAWS)
-    about = {"proposal": proposal, "samples": sampling.samples, "pilot": pilot, "of": hashes_of(x)}
+    rows, samples = profiles[0].logsnr.shape
+    if (rows, samples) != (len(x), sampling.samples):
+        told = f"stopped: {samples} of {sampling.samples} samples of {rows} of {len(x)} images"
+        warnings.warn(told, stacklevel=3)
+    about = {"proposal": proposal, "samples": samples, "pilot": pilot, "of": hashes_of(x[:rows])}
     about["noise_key"] = sampling.seed, sampling.noise, tuple(x.shape[1:])
     return [_made(x, *each, about) for each in zip(quantities, profiles, sums, strict=True)]
 
@@ -168,6 +186,8 @@ def _draw(x, pairs, quantities, sampling, proposal, stream):
     """A Profile and Sums per quantity."""
     logsnr, weight, sums = measure(x, pairs, quantities, sampling, proposal, stream)
     kind = BalancedProfile if sampling.noise == "balanced" and stream != PILOT else Profile
+    if logsnr.shape[1] < sampling.samples:
+        kind = partial(Interrupted, unit=2 * GROUP[sampling.noise])
     return [kind(logsnr, s.integrand, weight) for s in sums], sums
 
 
@@ -188,7 +208,7 @@ def _made(x, quantity, profile, sums, about):
         nats=(profile.integrand * profile.weight).mean(1) + constant * x[0].numel(),
         stderr=profile.stderr(),
         map=sums.total / about["samples"] + constant * (x.shape[1] if x.ndim == 4 else 1),
-        map_stderr=sums.variance.sqrt(),
+        map_stderr=None if sums.variance is None else sums.variance.sqrt(),
         profile=profile,
         tail=profile.tail(*about["proposal"].range),
         **about,

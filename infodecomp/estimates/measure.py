@@ -8,27 +8,29 @@ With r_c = ε − ε̂_α(x_α | c), each quantity is the mean of an integrand, 
 For a density σ²(ε² − 1), whose mean is zero, is subtracted as well: r_c² of Gaussian data holds much the same noise.
 """
 
-import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
+import numpy as np
 import torch
 from torch.nn.functional import mse_loss
 
 from ..channel import add_noise, per_row
 from ..checks import double, home, unseen
+from ..counters import Noise, generator
 from ..denoiser import Denoiser, Pair, check_finite, condition_length, distinct, encoder, evaluate, narrow, send, take
 from ..integrate import Proposal, pair_variance
+from ..progress import bar, blocks, walk
 from .sampling import GROUP, Sampling
 
-BLOCK = 2**18  # numbers of noise drawn at a time for one image; another value is another noise for every seed
 ROWS = 2**18, 2**20  # numbers in a call of the denoiser when batch_size is None: on a CPU, whose cache is small; else
 FULL = "out of memory", "can't allocate memory", "ALLOC_FAILED"  # in the messages of devices
 FITS: WeakKeyDictionary = WeakKeyDictionary()  # {denoiser: numbers that fit in a call}, once its memory has run out
 DRAWS, PILOT, TRIAL = 0, 1, 2  # streams of random numbers: the estimate's, the pilot's of "fit", that of tolerance
+PASSES = "", "pilot", "trial"  # their names on a bar
 
 
 class Quantity(NamedTuple):
@@ -99,37 +101,22 @@ class Sums:
         shape = x.shape[2:] if x.ndim == 4 else x.shape[1:]  # channels of an image are summed
         self.integrand = torch.zeros(len(x), samples, dtype=torch.float64, device=home(x.device))
         self.total = torch.zeros(len(x), *shape, dtype=torch.float64, device=home(x.device))
-        self.variance = torch.zeros_like(self.total)
+        self.variance: Any = torch.zeros_like(self.total)
 
-    def add(self, images: slice, draws: slice, values: torch.Tensor, weight: torch.Tensor) -> None:
-        """values (b·n, *map), weight (b, n), of the slices images (b) and draws (n, in pairs)."""
+    def keep(self, images: int, draws: torch.Tensor | None, total: torch.Tensor | None) -> None:
+        """Only the first images; or of these only some draws, whose maps sum to `total`, without an error."""
+        self.integrand = self.integrand[:images] if draws is None else self.integrand[:images, draws]
+        self.total = self.total[:images] if total is None else total
+        self.variance = None if draws is not None else self.variance[:images]
+
+    def add(self, images: slice, draws: torch.Tensor, values: torch.Tensor, weight: torch.Tensor) -> None:
+        """values (b·n, *map), weight (b, n), of the slice images (b) and draws (n,), in pairs."""
         values = values.unflatten(0, weight.shape).flatten(2)  # (b, n, numbers of a map)
         self.integrand[images, draws] = values.sum(2)
         weighted = values * weight[..., None]
         self.total[images].flatten(1).add_(weighted.sum(1))
         spread = pair_variance(weighted[:, ::2], weighted[:, 1::2], self.integrand.shape[1] // 2, self.group)
         self.variance[images].flatten(1).add_(spread)
-
-
-def generator(seed: int, stream: int, item: int, chunk: int) -> torch.Generator:
-    """Random numbers keyed by a counter: the same for an image and chunk, in whatever order they are drawn.
-
-    A 32-bit bijection (MurmurHash3's finaliser) of the counter keeps 2²⁰ images × 2¹² chunks of a seed apart.
-    """
-    key = hashlib.blake2b(f"{seed},{stream}".encode(), digest_size=4).digest()
-    bits = (item << 12 ^ chunk ^ int.from_bytes(key, "big")) & 0xFFFFFFFF
-    for shift, multiplier in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
-        bits = ((bits ^ bits >> shift) * multiplier) & 0xFFFFFFFF
-    return torch.Generator().manual_seed(bits ^ bits >> 16)
-
-
-def balance(noise: torch.Tensor, group: int) -> torch.Tensor:
-    """Change noise (n, *shape), in pairs, in place: the first ones of `group` neighbouring pairs sum to zero, and so do
-    the second ones, independently. Each remains standard normal."""
-    for part in noise.unflatten(0, (-1, 2)).split(group):
-        if len(part) > 1:
-            part.sub_(part.mean(0)).mul_((len(part) / (len(part) - 1)) ** 0.5)
-    return noise
 
 
 def draw_logsnr(
@@ -187,43 +174,39 @@ class Evaluations:
                 FITS[self.denoiser] = self.rows * z[0].numel()
 
 
-def blocks(count: int, samples: int, rows: int, unit: int = 2) -> Iterator[tuple[slice, slice]]:
-    """Slices of images and of their draws that make about `rows` rows: whole images, or whole units of one."""
-    images, parts = max(1, rows // samples), -(-samples // max(unit, rows // unit * unit))
-    span = unit * -(-samples // (unit * parts))
-    for first in range(0, count, images):
-        for start in range(0, samples, span):
-            yield slice(first, min(first + images, count)), slice(start, min(start + span, samples))
+class Pass:
+    """K (denoiser, condition) pairs on shared draws of (α, ε), block by block; see `measure`."""
 
+    def __init__(
+        self, x: torch.Tensor, pairs: Sequence[Pair], quantities: Sequence[Quantity], sampling: Sampling, stream: int
+    ) -> None:
+        group, items = 1 if stream == PILOT else GROUP[sampling.noise], sampling.items_of(x)
+        self.x, (self.pairs, places) = x, distinct(pairs, x.device)
+        given = (None if q.given is None else places[q.given] for q in quantities)
+        self.quantities = [q._replace(y=places[q.y], given=g) for q, g in zip(quantities, given, strict=True)]
+        # after this condition ε̂_k can be freed
+        used = ([q.last for q in self.quantities if k in (q.y, q.given)] for k in range(len(self.pairs)))
+        self.last_use = [max([k, *last]) for k, last in enumerate(used)]
+        self.noise = Noise(x, sampling.samples, sampling.seed, stream, items, group)
+        self.sums = [Sums(x, sampling.samples, group) for _ in quantities]
+        self.evaluations = {id(d): Evaluations(d, x, sampling.batch_size) for d, _ in self.pairs}
 
-class Noise:
-    """The noise of images (a slice) and draws (a slice), image by image, from counters; the last chunk is kept.
-
-    Each image has `samples` draws in chunks; the same for every dtype of x.
-    """
-
-    def __init__(self, x: torch.Tensor, sampling: Sampling, stream: int, group: int) -> None:
-        self.x, self.seed, self.stream, self.group = x, sampling.seed, stream, group
-        self.samples, self.items = sampling.samples, sampling.items_of(x)
-        self.unit = unit = 2 * group
-        self.chunk = unit * max(1, min(-(-self.samples // unit), BLOCK // (unit * x[0].numel())))
-        self._last = None, None
-
-    def __call__(self, images: slice, draws: slice) -> torch.Tensor:
-        """(b·n, *shape) of the slices images (b) and draws (n), on the device and in the dtype of x."""
-        parts, chunk = [], self.chunk
-        for i in range(images.start, images.stop):
-            for c in range(draws.start // chunk, -(-draws.stop // chunk)):
-                parts.append(self._drawn(i, c)[max(draws.start - c * chunk, 0) : draws.stop - c * chunk])
-        return send(torch.cat(parts), self.x.device).to(self.x.dtype)
-
-    def _drawn(self, i, c):
-        if self._last[0] != (i, c):
-            count = min(self.chunk, self.samples - c * self.chunk)
-            counter = generator(self.seed, self.stream, self.items[i], c)
-            noise = torch.randn(count, *self.x.shape[1:], dtype=torch.float32, generator=counter)
-            self._last = (i, c), balance(noise, self.group)
-        return self._last[1]
+    def add(self, images: slice, draws: np.ndarray, drawn: Sequence[torch.Tensor], step: Callable) -> None:
+        """Measure draws (n,) of images at their log-SNRs and weights (B, samples); step(rows) after each condition."""
+        noise, places = self.noise(images, draws), send(torch.from_numpy(draws), drawn[0].device)
+        alpha, weight = (values[images][:, places] for values in drawn)
+        alpha, rows = alpha.flatten(), torch.arange(len(alpha)).repeat_interleave(len(draws))
+        z = add_noise(self.x[images].repeat_interleave(len(draws), 0), alpha, noise)
+        gaps = Gaps(noise, alpha)
+        for k, (denoiser, condition) in enumerate(self.pairs):
+            if condition_length(condition) not in (None, 1):
+                condition = encoder(denoiser)(narrow(condition, images))
+            gaps.eps_hats[k] = double(self.evaluations[id(denoiser)](z, alpha.to(self.x), condition, rows))
+            for quantity, into in zip(self.quantities, self.sums, strict=True):
+                if quantity.last == k:
+                    into.add(images, places, quantity.integrand(gaps), weight)
+            gaps.free(j for j in range(k + 1) if self.last_use[j] == k)
+            step(len(z))
 
 
 @torch.no_grad()
@@ -238,30 +221,20 @@ def measure(
 ) -> tuple[torch.Tensor, torch.Tensor, list[Sums]]:
     """K (denoiser, condition) pairs on shared draws of (α, ε): log-SNRs, weights (B, samples), and Sums per quantity.
 
-    proposal: that of sampling, or the one it leaves open. The pilot of "fit" has plain noise.
+    proposal: that of sampling, or the one it leaves open. The pilot of "fit" has plain noise. Stopped by Ctrl-C it
+    gives what progress.walk says, of fewer images or samples; a pilot or trial that is stopped raises.
     """
-    samples, group = sampling.samples, 1 if stream == PILOT else GROUP[sampling.noise]
-    pairs, places = distinct(pairs, x.device)
-    quantities = [q._replace(y=places[q.y], given=None if q.given is None else places[q.given]) for q in quantities]
-    # after this condition ε̂_k can be freed
-    last_use = [max([k, *(q.last for q in quantities if k in (q.y, q.given))]) for k in range(len(pairs))]
-    noise_of, sums = Noise(x, sampling, stream, group), [Sums(x, samples, group) for _ in quantities]
-    evaluations = {id(d): Evaluations(d, x, sampling.batch_size) for d, _ in pairs}
-    drawn = draw_logsnr(proposal, sampling.seed, stream, noise_of.items, samples // 2)
-    logsnr, weight = (values.to(home(x.device)) for values in drawn)
-    fewest = min(e.rows for e in evaluations.values())
-    for images, draws in blocks(len(x), samples, fewest, noise_of.unit):
-        noise, alpha = noise_of(images, draws), logsnr[images, draws].flatten()
-        rows = torch.arange(images.stop - images.start).repeat_interleave(draws.stop - draws.start)
-        z = add_noise(x[images].repeat_interleave(draws.stop - draws.start, 0), alpha, noise)
-        gaps = Gaps(noise, alpha)
-        for k, (denoiser, condition) in enumerate(pairs):
-            if condition_length(condition) not in (None, 1):
-                condition = encoder(denoiser)(narrow(condition, images))
-            gaps.eps_hats[k] = double(evaluations[id(denoiser)](z, alpha.to(x), condition, rows))
-            for quantity, into in zip(quantities, sums, strict=True):
-                if quantity.last == k:
-                    into.add(images, draws, quantity.integrand(gaps), weight[images, draws])
-            gaps.free(j for j in range(k + 1) if last_use[j] == k)
-    check_finite(*(s.integrand for s in sums))
-    return logsnr, weight, sums
+    run = Pass(x, pairs, quantities, sampling, stream)
+    drawn = draw_logsnr(proposal, sampling.seed, stream, run.noise.items, sampling.samples // 2)
+    drawn, fewest = tuple(v.to(home(x.device)) for v in drawn), min(e.rows for e in run.evaluations.values())
+    order = blocks(len(x), sampling.samples, fewest, run.noise.unit, [(sampling.seed, i) for i in run.noise.items])
+    with bar(len(run.pairs) * drawn[0].numel(), sampling.progress, PASSES[stream]) as step:
+        add, maps = partial(run.add, drawn=drawn, step=step), lambda: [s.total[:1].clone() for s in run.sums]
+        kept = walk(order, sampling.samples, add, maps, stream == DRAWS)
+    images, draws, totals = kept or (len(x), None, None)
+    if kept:
+        drawn = tuple(v[:images] if draws is None else v[:images, draws] for v in drawn)
+        for k, s in enumerate(run.sums):
+            s.keep(images, draws, totals and totals[k])
+    check_finite(*(s.integrand for s in run.sums))
+    return *drawn, run.sums

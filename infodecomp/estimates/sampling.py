@@ -10,6 +10,7 @@ import torch
 from ..checks import choice, number, pair, refuse, whole
 from ..denoiser import Condition, Denoiser, condition_length
 from ..integrate import Logistic, Proposal
+from ..progress import check as check_progress
 
 GROUP = {"plain": 1, "balanced": 5}  # neighbouring bins whose noises sum to zero
 
@@ -29,6 +30,7 @@ class Sampling:
     tolerance: float | None = None
     max_samples: int | None = None
     items: Sequence[int] | None = None
+    progress: bool | None = None
 
     def __post_init__(self) -> None:
         put = partial(object.__setattr__, self)  # numbers as Python's own: small ones of numpy overflow
@@ -39,6 +41,7 @@ class Sampling:
         if not (self.proposal is None or isinstance(self.proposal, Proposal) or self.fitted):
             refuse("proposal", "an infodecomp.integrate.Proposal, 'fit' or None", self.proposal)
         choice("noise", self.noise, GROUP)
+        check_progress(self.progress)
         if self.tolerance is not None:
             put("tolerance", number("tolerance", self.tolerance, 1e-300, accepted="a positive number of nats"))
         if self.max_samples is not None:
