@@ -4,7 +4,7 @@ from . import channel, denoiser, exact, flow, integrate, scenes, vocabulary
 from .estimates.alternatives import Alternatives
 from .estimates.estimate import Estimate
 from .estimates.information import Comparison, Posterior, compare, nll, pointwise_information, posterior
-from .estimates.lights import matched_gap, shuffled_gap
+from .lights import matched_gap, shuffled_gap
 from .loading import load
 from .words import WordMaps, load_maps, word_maps
 

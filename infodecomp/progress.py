@@ -11,8 +11,9 @@ numbers belong to draws, not to the order in which they are measured, so the ord
 
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -97,7 +98,7 @@ def _drawn(total, done, name, unit, start):
     return drawn
 
 
-def each(items: Iterable, count: int, progress: bool | None = None, size: int = 1, unit: str = "row") -> Iterator:
+def in_sight(items: Iterable, count: int, progress: bool | None = None, size: int = 1, unit: str = "row") -> Iterator:
     """The items one by one, `count` of them, with a bar (see `bar`) on which each is `size` units."""
     check(progress)
     return _each(items, count, progress, size, unit)
@@ -116,10 +117,10 @@ def _each(items, count, progress, size, unit):
 def turns(strata: int, each: int) -> int:
     """In how many turns the strata of an image are measured, with `each` of them in a call of the denoiser.
 
-    At most eight, a divisor of the strata, and not so many that calls become small.
+    At most eight, an even number of strata in each, and not so many that calls become small.
     """
     calls = -(-strata // each)
-    fitting = (t for t in range(1, min(MOST, calls, strata // 2) + 1) if strata % t == 0)
+    fitting = (t for t in range(1, min(MOST, calls) + 1) if strata % (2 * t) == 0)
     return max((t for t in fitting if 2 * t * -(-strata // t // each) <= 3 * calls), default=1)
 
 
@@ -152,26 +153,64 @@ def _draws(strata, unit, samples):
     return draws[draws < samples]
 
 
-Kept = tuple[int, torch.Tensor | None, list | None]
+class Walk:
+    """The blocks of a pass one by one, and what they are worth so far: a block counts once the next one is asked for.
 
-
-def walk(order: Iterable, samples: int, add: Callable, maps: Callable[[], list], parts: bool) -> Kept | None:
-    """Call add(images, draws) for all blocks of an order. None; or what is worth keeping if Ctrl-C stopped it.
-
-    That is (number of complete images, None, None); or, while the first one is incomplete, (1, its draws that are a
-    stratified sample, what maps() was just after these). KeyboardInterrupt if there is neither, or parts are not wanted
-    here or not by the caller (`unattended`).
+    sums: objects with integrand (B, samples), total and variance (B, *map), and count, the draws that `total` holds.
     """
-    whole, part = 0, None
-    try:
-        for images, draws, measured in order:
-            add(images, draws)
-            if len(measured) == samples:
-                whole = images.stop
-            elif len(measured) and not whole:
-                part = 1, torch.from_numpy(measured), maps()
-    except KeyboardInterrupt:
-        if not (parts and KEPT.get() and (whole or part)):
-            raise
-        return (whole, None, None) if whole else part
-    return None
+
+    def __init__(self, order: Iterable, sums: Sequence[Any], step: Callable[[int], None]) -> None:
+        self.step, self.stopped, self._order, self._sums = step, False, order, sums
+        self._whole = 0
+        self._part: tuple[torch.Tensor, list] = torch.empty(0), []
+
+    def __iter__(self) -> Iterator[tuple[slice, np.ndarray]]:
+        for images, draws, measured in self._order:
+            yield images, draws
+            if len(measured) == self._sums[0].integrand.shape[1]:
+                self._whole = images.stop
+            elif len(measured) and not self._whole:
+                self._part = torch.from_numpy(measured), [s.total[:1].clone() for s in self._sums]
+
+    def stop(self) -> bool:
+        """Whether there is a part that is worth something."""
+        self.stopped = bool(self._whole or len(self._part[0]))
+        return self.stopped
+
+    def kept(self, logsnr: torch.Tensor, weight: torch.Tensor, unit: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Log-SNRs and weights (B', n) of what was measured; the sums become those of it. Unchanged if it is all.
+
+        Of complete images all draws; of a first image that is not, one number for each stratum of `unit` draws: the
+        mean. Two neighbours are as good as two draws from one coarser stratum: what differs between their places
+        makes the error too large rather than too small. The variance of maps is None then.
+        """
+        if not self.stopped:
+            return logsnr, weight
+        if self._whole:
+            for s in self._sums:
+                s.integrand, s.total, s.variance = (v[: self._whole] for v in (s.integrand, s.total, s.variance))
+            return logsnr[: self._whole], weight[: self._whole]
+        draws, totals = self._part
+        mean = lambda values: values[:1, draws.to(values.device)].unflatten(1, (-1, unit)).mean(2)  # noqa: E731
+        factor = mean(weight)
+        for s, total in zip(self._sums, totals, strict=True):
+            s.integrand, s.total = mean(s.integrand * weight) / factor, total
+            s.variance, s.count = None, len(draws)
+        return mean(logsnr), factor
+
+
+@contextmanager
+def walk(order: Iterable, sums: Sequence[Any], steps: AbstractContextManager, parts: bool) -> Iterator[Walk]:
+    """A Walk through the blocks of an order, with the bar `steps`. Ctrl-C ends it, with a warning, if parts are wanted
+    here and by the caller (`unattended`), and there is one; else it is a KeyboardInterrupt."""
+    samples, count = sums[0].integrand.shape[1], len(sums[0].integrand)
+    with steps as step:
+        walked = Walk(order, sums, step)
+        try:
+            yield walked
+        except KeyboardInterrupt:
+            if not (parts and KEPT.get() and walked.stop()):
+                raise
+    if walked.stopped:
+        done = f"{walked._whole} of {count} images" if walked._whole else f"{len(walked._part[0])} of {samples} samples"
+        warnings.warn(f"stopped: the estimate is of {done}", stacklevel=6)

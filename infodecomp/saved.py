@@ -122,6 +122,15 @@ def save(value: Any, path: Path, model: Any = None) -> None:
             os.remove(unfinished)
 
 
+class Saved:
+    """What results have: .save(path)."""
+
+    def save(self, path: Path, model: Any = None) -> None:
+        """Write all of it to one safetensors file, which infodecomp.load_maps opens. model: whose name and hash go into
+        the file; WordMaps know theirs."""
+        save(self, path, model)
+
+
 # ------------------------------------------------------------------------------------------------------- reading
 
 

@@ -18,14 +18,14 @@ from .estimates.measure import Quantity
 from .estimates.sampling import Sampling
 from .integrate import Proposal
 from .models.pictures import picture
-from .saved import describe, read, save
+from .saved import Saved, describe, read
 
 ENDS = {"orthogonal": "", "standard": "_standard"}  # of the names of the lists of WordMaps
 PLAIN = int | float | str | None  # settings that are kept as they are
 
 
 @dataclass(frozen=True)
-class WordMaps:
+class WordMaps(Saved):
     """The information of each word about one image. Lists run over `words`; each Estimate has one row.
 
     image: the picture as the model saw it, RGB, cut and sized as model.encode does; what was given, if the model has
@@ -53,10 +53,6 @@ class WordMaps:
         """(h, w) of the maps."""
         height, width = self.mi[0].map.shape[-2:]
         return height, width
-
-    def save(self, path: str | PathLike) -> None:
-        """Write all of it, picture included, to one safetensors file, which infodecomp.load_maps opens."""
-        save(self, path)
 
     def __repr__(self) -> str:
         each = [

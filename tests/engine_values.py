@@ -10,6 +10,7 @@ from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 import infodecomp as idc
 from infodecomp.captions import units
+from infodecomp.integrate import widening
 from infodecomp.scenes import grammar, meaning
 from infodecomp.scenes.model import MEAN, SCALE
 from infodecomp.widget.lab import link, read, stops, world
@@ -118,10 +119,11 @@ def estimate(scene, y, given, logsnr, noise):
 
 
 def summary(values, weight, logsnr):
-    """Nats and map with the errors of pairs of draws in one bin; the profile in 36 cells from −16 to 8."""
+    """Nats and map with the widened errors of pairs of draws in one bin; the profile in 36 cells from −16 to 8."""
     cells = pixel_shuffle(values, 2).sum(1) * weight[:, None, None]
     totals = cells.sum((1, 2))
-    error = lambda v: (v[::2] - v[1::2]).pow(2).sum(0).sqrt() / 32  # noqa: E731
+    wider = widening((totals[::2] - totals[1::2])[None])[0]
+    error = lambda v: wider * (v[::2] - v[1::2]).pow(2).sum(0).sqrt() / 32  # noqa: E731
     low = idc.load("scenes").proposal.edges[0].item()
     place = ((logsnr - low) / (8 - low) * 36).long().clamp(max=36)  # the last one is beyond the profile
     width = 32 * (8 - low) / 36

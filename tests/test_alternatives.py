@@ -62,7 +62,33 @@ def test_the_mixture_of_alternatives_is_the_context(context, kind):
     difference, error = found.nats - truth.nats, (found.stderr**2 + truth.stderr**2).sqrt()
     assert abs(difference.sum() / error.norm()) < 3.3 and error.norm() / 150 < 0.02
     assert ((difference / error).abs() < 2).double().mean() > 0.9
-    assert torch.allclose(found.map.sum(1), found.nats)
+    gap = found.map_gap  # the map of "standard" is measured apart from its total, on paths
+    assert torch.allclose(gap, found.nats - found.map.sum(1), atol=1e-12)
+    if kind == "orthogonal":
+        assert gap.abs().max() < 1e-9
+    else:
+        error = (found.map_stderr.square().sum(1) + found.stderr**2).sqrt()
+        assert 1e-3 < gap.abs().max() and abs(gap.sum() / error.norm()) < 3.3
+
+
+@pytest.mark.parametrize("samples", [8, 60])
+def test_totals_obey_the_bound_for_every_number_of_samples(samples):
+    """Bayes' rule gives at most −log of the prior of what is asked for, and what the pictures say, pooled."""
+    caption = "the sitting red cat left of the sleeping blue dog"
+    pictures = [s for s in sc.scenes() if sc.log_prob(s, caption) > -math.inf][:3]
+    x, z, seen = MODEL.encode([sc.render(s) for s in pictures]), [], 0
+    for word in ("sitting", "red", "cat", "left of", "blue", "dog"):
+        given = sc.alternatives(caption, word)
+        found = idc.pointwise_information(MODEL, x, caption, given, kind="standard", samples=samples, seed=seen)
+        bound = -given.prior[given.conditions.index(caption)].log()
+        assert (found.nats <= bound + 1e-9).all()
+        rest = " ".join(caption.replace(word, " ").split())
+        truth = torch.tensor([sc.information(s, caption, rest) for s in pictures])
+        assert (truth <= bound + 1e-9).all()
+        z.append((found.nats - truth) / found.stderr.clamp_min(0.02))
+        seen += 1
+    z = torch.cat(z)
+    assert z.mean() < 3.3 / len(z) ** 0.5 and (z.abs() < 3).double().mean() > 0.8  # noise only lowers it
 
 
 def test_more_steps_bring_the_weights_nearer():

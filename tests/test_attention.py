@@ -9,7 +9,7 @@ from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
 import infodecomp as idc
 from infodecomp import scenes as sc
 from infodecomp.attention import Recorder, attention_maps, daam, matching_score, record, sum_heads, word_map
-from infodecomp.estimates.measure import DRAWS, draw_logsnr, generator
+from infodecomp.noise import DRAWS, draw_logsnr, generator
 
 MODEL = idc.load("scenes-net")
 CAPTIONS = ["the red cat above the blue dog", "the flying owl left of the two fish"]

@@ -1,5 +1,9 @@
 """The context as a mixture of whole captions: a denoiser that is poor without the word cannot inflate the information.
 
+i^s is Bayes' rule over the captions, −log Σ_a π_a p(x|a)/p(x|y): at most −log π_y, whatever the noise. i^o and the
+maps need the mixture's own denoiser, along paths, which Ctrl-C stops without a result.
+
+
 A word's place has alternatives a with prior π_a. Instead of the denoiser given the incomplete caption, the context's
 denoiser is the mixture ε̂_A(x_α) = Σ_a w_a(x_α) ε̂(x_α | a) with the posterior w_a(x_α) = P(a | x_α), which is the same
 function if the denoiser is exact. The weights follow from the denoisers alone, along one path of the channel
@@ -8,8 +12,7 @@ Y_γ = γx + W_γ with Brownian W, γ = e^α, x_α = Y_γ / sqrt(γ + γ²): d l
 """
 
 import math
-from dataclasses import dataclass
-from statistics import NormalDist
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -17,12 +20,12 @@ import torch
 from ..channel import per_row
 from ..checks import batch, double, floats, home, log_weights, refuse, unseen, whole
 from ..denoiser import Condition, Denoiser, check_finite, condition_length, distinct, send
-from ..progress import each as each_of
-from .estimate import Estimate, Profile, hashes_of
-from .measure import Evaluations, Gaps, Quantity, draw_logsnr, generator
+from ..integrate import student
+from ..noise import PATHS, draw_logsnr, generator
+from ..progress import in_sight, unattended
+from .estimate import Estimate, Profile, hashes_of, run
+from .measure import Evaluations, Gaps, Quantity
 from .sampling import Sampling, check_condition
-
-PATHS = 4  # stream of random numbers
 
 
 class Alternatives:
@@ -72,17 +75,11 @@ class PathProfile(Profile):
 
     paths: int = 1
 
-    def stderr(self) -> torch.Tensor:
-        """Standard error (B,), from the spread between paths."""
+    def spread(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """From the spread between paths, of which all count."""
         values = (self.integrand * self.weight).unflatten(1, (self.paths, -1)).mean(2)
-        return values.std(1) * _widen(self.paths) / math.sqrt(self.paths)
-
-
-def _widen(paths):
-    """Factor by which ±2 standard errors from few paths are widened to cover as for a normal (Student's t)."""
-    from scipy.stats import t
-
-    return t.ppf(NormalDist().cdf(2), paths - 1) / 2
+        bare, count = values.std(1) / math.sqrt(self.paths), torch.full_like(values[:, 0], self.paths)
+        return bare, student(count - 1).to(bare.device), count
 
 
 def check_paths(sampling: Sampling) -> None:
@@ -96,10 +93,41 @@ def check_paths(sampling: Sampling) -> None:
             raise ValueError(f"{name} must be {only!r} where {where}, got {getattr(sampling, name)!r:.60}")
 
 
+def against(
+    denoiser: Denoiser, x: torch.Tensor, y: Condition, alternatives: Alternatives, kind: str, sampling: Sampling
+) -> Estimate:
+    """pointwise_information with `given` an Alternatives: see there. "standard" takes samples for the total, and as
+    many again for the map."""
+    walked = along_paths(denoiser, x, y, alternatives, kind, sampling)
+    if kind == "orthogonal":
+        return walked
+    alike = {"y": (denoiser, y), **{f"given[{k}]": (denoiser, c) for k, c in enumerate(alternatives.conditions)}}
+    with unattended(bars=True):
+        ratios = run(x, alike, [Quantity("standard", 0, k) for k in range(1, len(alike))], sampling)
+    log_prior = alternatives.prior.to(ratios[0].nats.device).log()
+    evidence = log_prior - torch.stack([e.nats for e in ratios], 1)  # log π_a p(x|a)/p(x|y), (B, K)
+    profile = averaged(ratios, evidence.softmax(1))
+    return replace(
+        ratios[0],
+        nats=-evidence.logsumexp(1),
+        stderr=profile.stderr(),
+        map=walked.map,
+        map_stderr=walked.map_stderr,
+        profile=profile,
+        tail=(evidence.softmax(1) * torch.stack([e.tail for e in ratios], 1)).sum(1),
+    )
+
+
+def averaged(estimates: list[Estimate], shares: torch.Tensor) -> Profile:
+    """The mean of K profiles on the same draws, with shares (B, K)."""
+    integrands = torch.stack([e.profile.integrand for e in estimates], 1)
+    return replace(estimates[0].profile, integrand=(shares[..., None] * integrands).sum(1))
+
+
 def along_paths(
     denoiser: Denoiser, x: torch.Tensor, y: Condition, alternatives: Alternatives, kind: str, sampling: Sampling
 ) -> Estimate:
-    """pointwise_information with `given` an Alternatives: see there. samples = paths × steps, at least four paths."""
+    """Information and map from paths alone. samples = paths × steps, at least four paths."""
     check_paths(sampling)
     x, samples = batch("x", x), sampling.samples
     for name, condition in {"y": y, **{f"given[{k}]": c for k, c in enumerate(alternatives.conditions)}}.items():
@@ -109,11 +137,13 @@ def along_paths(
     logsnr, weight = _path_levels(proposal, sampling, paths, samples // paths, x)
     integrand, total, square = _walk(denoiser, x, y, alternatives, kind, sampling, logsnr, weight)
     profile = PathProfile(logsnr.flatten(1), integrand.flatten(1), weight.flatten(1), paths)
+    bare, factor, _ = profile.spread()
+    spread = (square / paths - (total / paths) ** 2).clamp_min(0) / (paths - 1)
     return Estimate(
         nats=(integrand * weight).mean((1, 2)),
-        stderr=profile.stderr(),
+        stderr=bare * factor,
         map=total / paths,
-        map_stderr=((square / paths - (total / paths) ** 2).clamp_min(0) / (paths - 1)).sqrt() * _widen(paths),
+        map_stderr=spread.sqrt() * factor.reshape(-1, *[1] * (spread.ndim - 1)),
         profile=profile,
         proposal=proposal,
         tail=profile.tail(*proposal.range),
@@ -169,7 +199,7 @@ def _walk(denoiser, x, y, alternatives, kind, sampling, logsnr, weight):
     log_w = alternatives.prior.to(home(x.device)).expand(count, -1)[rows].log()
     quantity, integrands, maps, before, seen = Quantity(kind, 0, 1), [], 0, None, 0
     draws = zip(weight.flatten(0, 1).T, _channel(clean, counters, logsnr.flatten(0, 1)), strict=True)
-    draws = each_of(draws, steps, sampling.progress, len(rows) * len(pairs))
+    draws = in_sight(draws, steps, sampling.progress, len(rows) * len(pairs))
     for factor, (alpha, gamma, rise, channel, brownian) in draws:
         root, scale = (per_row(v, clean).to(clean) for v in (gamma.sqrt(), (gamma + gamma**2).sqrt()))
         each = [evaluate(channel / scale, alpha.to(clean), condition, rows) for _, condition in pairs]

@@ -5,26 +5,27 @@ import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from os import PathLike
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 
 from ..checks import batch
-from ..denoiser import Pair
-from ..integrate import Proposal, fit, pair_variance
-from ..saved import save
-from .measure import DRAWS, PILOT, TRIAL, Quantity, measure
+from ..denoiser import Pair, distinct
+from ..integrate import Ends, Proposal, fit, pair_differences, widening
+from ..noise import DRAWS, ENDS, PILOT, TRIAL
+from ..saved import Saved
+from .measure import Quantity, measure
 from .sampling import GROUP, Sampling, check_condition
+
+FEWEST = 50  # samples from which on the ends of the range are evaluated, too
 
 
 @dataclass(frozen=True, eq=False)
 class Profile:
     """The draws behind an estimate, in nats per nat of log-SNR. Each (B, samples); draws 2h and 2h + 1 share a bin.
 
-    nats = constant + (integrand · weight).mean(1); the constant is ½·ln(2πe) per dimension for densities, else 0.
-    Unpacks into these three.
+    nats = constant + (integrand · weight).mean(1); the constant is ½·ln(2πe) per dimension for densities, against
+    Alternatives the divergence of their posterior from the prior, else 0. Unpacks into these three.
     """
 
     logsnr: torch.Tensor
@@ -35,10 +36,17 @@ class Profile:
     def __iter__(self) -> Iterator[torch.Tensor]:
         return iter((self.logsnr, self.integrand, self.weight))
 
-    def stderr(self) -> torch.Tensor:
-        """Standard error (B,) of the mean over draws."""
+    def spread(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Each (B,): the bare standard error of the mean over draws, the factor that widens it, and how many pairs of
+        draws count (infodecomp.integrate.widening)."""
         values = (self.integrand * self.weight).unflatten(1, (-1, 2))
-        return pair_variance(values[..., 0], values[..., 1], values.shape[1], self.group).sqrt()
+        differences = pair_differences(values[..., 0], values[..., 1], self.group)
+        return (differences.square().sum(1).sqrt() / (2 * values.shape[1]), *widening(differences))
+
+    def stderr(self) -> torch.Tensor:
+        """Standard error (B,) of the mean over draws, widened where few of them carry it."""
+        bare, factor, _ = self.spread()
+        return bare * factor
 
     def tail(self, low: float, high: float) -> torch.Tensor:
         """(B,) the integral outside if the integrand falls like e^−|α| there, from a twentieth of the draws per end."""
@@ -48,33 +56,21 @@ class Profile:
 
 
 class BalancedProfile(Profile):
-    """Draws of which five neighbouring bins share their noise."""
+    """Draws of which two neighbouring bins share their noise."""
 
     group = GROUP["balanced"]
 
 
-@dataclass(frozen=True, eq=False)
-class Interrupted(Profile):
-    """Draws of a pass that was stopped, in units of `unit`, each from a random place of its stratum: neighbours differ
-    by their places too, which makes the error too large rather than too small."""
-
-    unit: int = 2
-
-    def stderr(self) -> torch.Tensor:
-        """Standard error (B,), from successive differences of the units' means."""
-        means = (self.integrand * self.weight).unflatten(1, (-1, self.unit)).mean(2)
-        return (means.diff(dim=1).square().sum(1) / (2 * means.shape[1] * (means.shape[1] - 1))).sqrt()
-
-
 @dataclass(frozen=True, eq=False, repr=False)
-class Estimate:
-    """An estimate in nats for each of B images, with the standard error of its noise (a normal approximation: where few
-    draws carry much, as near the boundary of two clusters, it needs some hundred samples).
+class Estimate(Saved):
+    """An estimate in nats for each of B images, with the standard error of its noise: ±2 of them cover as for a normal
+    distribution, since it is widened where few draws carry it (infodecomp.integrate.widening).
 
     nats, stderr (B,); map, map_stderr (B, h, w) for x (B, C, h, w), channels summed, else in the shape of x:
     contributions that sum to nats. profile: the draws; proposal: where their log-SNRs were drawn, range: over which of
-    them the integral runs; tail (B,): the integral outside it, extrapolated from the outermost draws, not part of nats.
-    samples: denoiser evaluations per image and condition; pilot: further ones, spent to choose proposal or samples.
+    them the integral runs; tail (B,): the integral outside it if it falls like e^−|α| there, from two evaluations at
+    each end (of fewer than 50 samples: from the outermost draws), not part of nats. samples: denoiser evaluations per
+    image and condition, from 50 on besides those four; pilot: further ones, spent to choose proposal or samples.
     All float64, on the device of x (on the CPU if that has none, as mps). a − b and a + b of two estimates on the same
     noise are paired: their standard error is that of the difference or sum (map_stderr is then None: pairs are not kept
     per pixel).
@@ -98,6 +94,17 @@ class Estimate:
         return self.proposal.range
 
     @property
+    def few(self) -> torch.Tensor:
+        """(B,) bool: fewer than two pairs of draws carry this estimate. Take more samples: its error is wide."""
+        return self.profile.spread()[2] < 2
+
+    @property
+    def map_gap(self) -> torch.Tensor:
+        """(B,) nats less the sum of the map: 0 but for rounding, save against Alternatives, whose map is measured apart
+        from the total (kind "standard")."""
+        return self.nats - self.map.flatten(1).sum(1)
+
+    @property
     def bits(self) -> torch.Tensor:
         """nats / ln 2, (B,)."""
         return self.nats / math.log(2)
@@ -118,10 +125,6 @@ class Estimate:
         profile = replace(self.profile, logsnr=logsnr, integrand=integrand, weight=weight)
         return replace(self, profile=profile, map_stderr=map_stderr, **cut)
 
-    def save(self, path: str | PathLike, model: Any = None) -> None:
-        """Write it to one safetensors file, for infodecomp.load_maps. model: whose name and hash the file then has."""
-        save(self, path, model)
-
     def __neg__(self) -> "Estimate":
         profile = replace(self.profile, integrand=-self.profile.integrand)
         return replace(self, nats=-self.nats, map=-self.map, tail=-self.tail, profile=profile)
@@ -138,7 +141,8 @@ class Estimate:
         return self + -other
 
     def __repr__(self) -> str:
-        some = [f"{v:.3f} ± {e:.3f}" for v, e in zip(self.nats[:4].tolist(), self.stderr.tolist(), strict=False)]
+        rows = zip(self.nats[:4].tolist(), self.stderr.tolist(), self.few.tolist(), strict=False)
+        some = [f"{nats:.3f} ± {error:.3f}{' (few draws)' if few else ''}" for nats, error, few in rows]
         more = f", … {len(self.nats)} in all" if len(self.nats) > 4 else ""
         low, high = self.range
         return f"Estimate({', '.join(some)}{more} nats; {self.samples} samples, log-SNR {low:.1f} to {high:.1f})"
@@ -157,13 +161,13 @@ def run(
     pairs: {name in messages: (denoiser, condition)}; quantities refer to them by position. A quantity of kind "nll" is
     a density, or a mass where its denoiser is discrete.
     """
-    x, both, pilot = batch("x", x), list(pairs.values()), 0
+    x, pilot = batch("x", x), 0
     for name, (denoiser, condition) in pairs.items():
         check_condition(name, denoiser, condition, len(x))
-    proposal = sampling.proposal_for(*(denoiser for denoiser, _ in both))
-    discrete = [bool(getattr(denoiser, "discrete", False)) for denoiser, _ in both]
-    kinds = [("mass" if discrete[q.y] else "density") if q.kind == "nll" else q.kind for q in quantities]
-    quantities = [q._replace(kind=kind) for q, kind in zip(quantities, kinds, strict=True)]
+    density = all(q.kind == "nll" for q in quantities)
+    proposal = sampling.proposal_for(*(denoiser for denoiser, _ in pairs.values()), density=density)
+    both, places = distinct(list(pairs.values()), x.device)
+    quantities = [_placed(q, both, places) for q in quantities]
     if sampling.fitted:
         pilot = max(16, min(64, 2 * (256 // len(x))))
         profiles, _ = _draw(x, both, quantities, replace(sampling, samples=pilot), proposal, PILOT)
@@ -171,45 +175,84 @@ def run(
     if sampling.tolerance is not None:
         profiles, _ = _draw(x, both, quantities, sampling, proposal, TRIAL)
         pilot += sampling.samples
-        sampling = _enough(sampling, sampling.tolerance, max(p.stderr().max().item() for p in profiles))
+        sampling = _enough(sampling, sampling.tolerance, _worst(profiles))
     profiles, sums = _draw(x, both, quantities, sampling, proposal, DRAWS)
-    rows, samples = profiles[0].logsnr.shape
-    if (rows, samples) != (len(x), sampling.samples):
-        told = f"stopped: {samples} of {sampling.samples} samples of {rows} of {len(x)} images"
-        warnings.warn(told, stacklevel=3)
-    about = {"proposal": proposal, "samples": samples, "pilot": pilot, "of": hashes_of(x[:rows])}
+    _check_tolerance(sampling, profiles)
+    tails = [p.tail(*proposal.range) for p in profiles]
+    if sampling.samples >= FEWEST and profiles[0].logsnr.shape == (len(x), sampling.samples):  # not stopped
+        few = replace(sampling, samples=4, noise="balanced", tolerance=None, max_samples=None)
+        ends, _ = _draw(x, both, quantities, few, Ends(*proposal.range), ENDS)
+        tails = _outside(profiles, ends, proposal.range, isinstance(sampling.proposal, Proposal))
+    about = {"proposal": proposal, "pilot": pilot, "of": hashes_of(x)[: len(profiles[0].logsnr)]}
     about["noise_key"] = sampling.seed, sampling.noise, tuple(x.shape[1:])
-    return [_made(x, *each, about) for each in zip(quantities, profiles, sums, strict=True)]
+    return [_made(x, *each, about) for each in zip(quantities, profiles, sums, tails, strict=True)]
+
+
+def _placed(quantity, pairs, places):
+    """The quantity among distinct pairs; a "nll" is a density, or a mass if its denoiser is discrete."""
+    y, given = places[quantity.y], None if quantity.given is None else places[quantity.given]
+    kind = quantity.kind
+    if kind == "nll":
+        kind = "mass" if getattr(pairs[y][0], "discrete", False) else "density"
+    return Quantity(kind, y, given)
+
+
+def _worst(profiles):
+    return max(p.stderr().max().item() for p in profiles)
 
 
 def _draw(x, pairs, quantities, sampling, proposal, stream):
     """A Profile and Sums per quantity."""
     logsnr, weight, sums = measure(x, pairs, quantities, sampling, proposal, stream)
-    kind = BalancedProfile if sampling.noise == "balanced" and stream != PILOT else Profile
-    if logsnr.shape[1] < sampling.samples:
-        kind = partial(Interrupted, unit=2 * GROUP[sampling.noise])
+    plain = sampling.noise == "plain" or stream == PILOT or sums[0].count < sampling.samples
+    kind = Profile if plain else BalancedProfile
     return [kind(logsnr, s.integrand, weight) for s in sums], sums
 
 
 def _enough(sampling, tolerance, error):
-    """The sampling with as many samples as the tolerance needs, if `sampling.samples` of them had this error."""
+    """The sampling with as many samples as .9 of the tolerance needs, if `sampling.samples` of them had this error."""
     most = sampling.max_samples or 10_000
-    wanted = 2 * math.ceil(sampling.samples * (error / tolerance) ** 2 / 2)
+    wanted = 2 * math.ceil(sampling.samples * (error / (0.9 * tolerance)) ** 2 / 2)
     if wanted > most:
         text = f"tolerance {tolerance:g} needs about {wanted} samples, max_samples is {most}"
         warnings.warn(text, stacklevel=4)
-    return replace(sampling, samples=min(max(wanted, 2), most))
+    return replace(sampling, samples=min(max(wanted, 2), most), max_samples=most)
 
 
-def _made(x, quantity, profile, sums, about):
+def _check_tolerance(sampling, profiles):
+    """Warn where more samples would have been needed than the pilot had said."""
+    error = 0 if sampling.tolerance is None else _worst(profiles)
+    if error and error > sampling.tolerance and sampling.samples < sampling.max_samples:
+        text = f"tolerance {sampling.tolerance:g} was missed: the largest error is {error:.3g} nats"
+        warnings.warn(f"{text} at {sampling.samples} samples", stacklevel=4)
+
+
+def _outside(profiles, ends, range, chosen):
+    """The integrals (B,) outside the range, from draws at its ends. Warns once where one exceeds a third of the
+    standard error as the draws alone give it, unless the range was chosen."""
+    tails = [end.integrand.unflatten(1, (2, 2)).mean(1) for end in ends]  # (B, 2)
+    counts = [tail.sum(1).abs() > profile.spread()[0] / 3 for tail, profile in zip(tails, profiles, strict=True)]
+    if not chosen and torch.stack(counts).any():
+        tail = max((t[c] for t, c in zip(tails, counts, strict=True) if c.any()), key=lambda t: t.sum(1).abs().max())
+        low, high = tail[tail.sum(1).abs().argmax()].tolist()
+        text = f"about {low:.2g} nats lie below log-SNR {range[0]:.3g} and {high:.2g} above {range[1]:.3g}"
+        text += ", outside the range of the integral: more than a third of the standard error"
+        warnings.warn(text, stacklevel=5)
+    return [tail.sum(1) for tail in tails]
+
+
+def _made(x, quantity, profile, sums, tail, about):
     """The Estimate of one quantity."""
+    bare, factor, _ = profile.spread()
+    wide = factor.reshape(-1, *[1] * (sums.total.ndim - 1))
     constant = 0.5 * math.log(2 * math.pi * math.e) if quantity.kind == "density" else 0.0
     return Estimate(
         nats=(profile.integrand * profile.weight).mean(1) + constant * x[0].numel(),
-        stderr=profile.stderr(),
-        map=sums.total / about["samples"] + constant * (x.shape[1] if x.ndim == 4 else 1),
-        map_stderr=None if sums.variance is None else sums.variance.sqrt(),
+        stderr=bare * factor,
+        map=sums.total / sums.count + constant * (x.shape[1] if x.ndim == 4 else 1),
+        map_stderr=None if sums.variance is None else sums.variance.sqrt() * wide,
         profile=profile,
-        tail=profile.tail(*about["proposal"].range),
+        tail=tail,
+        samples=sums.count,
         **about,
     )

@@ -9,7 +9,7 @@ import torch
 from ..checks import batch, home, refuse, shown
 from ..denoiser import Condition, Denoiser
 from ..integrate import Proposal
-from .alternatives import Alternatives, along_paths
+from .alternatives import Alternatives, against, averaged
 from .estimate import Estimate, run
 from .measure import Quantity
 from .sampling import Sampling, check_kind
@@ -36,15 +36,15 @@ def nll(
     per image, even; the same seed gives the same numbers for every batch_size (rows per call; None: 2¹⁸ numbers per
     call on a CPU, 2²⁰ elsewhere; halved when memory runs out).
     proposal: where log-SNRs are drawn (infodecomp.integrate); None: the denoiser's; "fit": from a pilot run.
-    noise: "plain", or "balanced": the noises of five neighbouring bins sum to zero, so that terms linear in the
-    noise cancel. Same mean and no more evaluations; the standard error then has a fifth of the degrees of freedom.
-    tolerance: a standard error to aim at, in nats, for the worst image: a pilot of `samples` draws fixes the number of
-    fresh draws, at most max_samples (with a warning where that is too few).
-    progress: whether a bar shows rows, rate and time left; None: where somebody looks and more than 3 s remain.
-    Ctrl-C gives, with a warning, the images that are complete; before the first one is, those of its draws that are a
-    stratified sample (unbiased, with a larger error and no map_stderr), or else KeyboardInterrupt.
-    Returns an Estimate. Raises ValueError for any other argument, and for a denoiser that returns another shape, NaN or
-    infinity.
+    noise: "plain", or "balanced": the noises of two neighbouring bins are opposite, so that terms linear in the
+    noise cancel. Same mean and no more evaluations; the standard error then has half of the degrees of freedom.
+    tolerance: a standard error in nats for the worst image: a pilot of `samples` draws fixes the number of fresh draws,
+    at most max_samples, that .9 of it takes. A warning says where it was missed all the same. progress: whether a bar
+    shows rows, rate and time left; None: if somebody looks and more than 3 s remain. Ctrl-C gives, with a warning, the
+    complete images; without one, the first from a stratified part of its draws (no map_stderr), or KeyboardInterrupt.
+    Returns an Estimate. From 50 samples on, four evaluations more say what lies outside the range (Estimate.tail); a
+    warning, where that exceeds a third of the standard error and no proposal was given.
+    Raises ValueError for any other argument, and for a denoiser that returns another shape, NaN or infinity.
     """
     sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples, progress=progress)
     return run(x, {"condition": (denoiser, condition)}, [Quantity("nll", 0)], sampling)[0]
@@ -69,8 +69,9 @@ def pointwise_information(
     """i(x; y | given) in nats, and its split over pixels (Eq. 4–6): the denoiser given y against the one given `given`.
 
     y is the whole condition, context included: i(word | rest) is y = whole caption, given = the caption without the
-    word. given: a condition, or Alternatives, whose mixture then is the context (samples make paths; noise must then be
-    plain, proposal a fixed one, and tolerance is refused).
+    word. given: a condition, or Alternatives, whose mixture then is the context: i^s is Bayes' rule over them, and
+    takes as many evaluations again for its map; i^o and maps come from paths (noise must then be plain, proposal a
+    fixed one, and tolerance is refused).
     kind "standard": i^s, unbiased for log p(x|y) − log p(x|given), may be negative. "orthogonal": i^o ≥ 0,
     the same on average over y that belong to x, with less noise; no score for a y that does not fit.
     Other arguments, Returns and Raises: as for nll.
@@ -78,7 +79,7 @@ def pointwise_information(
     check_kind(kind)
     sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples, progress=progress)
     if isinstance(given, Alternatives):
-        return along_paths(denoiser, x, y, given, kind, sampling)
+        return against(denoiser, x, y, given, kind, sampling)
     return run(x, {"y": (denoiser, y), "given": (denoiser, given)}, [Quantity(kind, 0, 1)], sampling)[0]
 
 
@@ -199,7 +200,6 @@ def posterior(
     ratios = run(x, pairs, [Quantity("standard", k, 0) for k in range(count)], sampling)
     prior = alternatives.prior.to(home(x.device)).reshape(-1, count)[: len(ratios[0].nats)]
     log_prob = (prior.log() + torch.stack([e.nats for e in ratios], 1)).log_softmax(1)
-    integrands = torch.stack([e.profile.integrand for e in ratios], 1)  # (B, K, samples)
-    moved = integrands - (log_prob.exp()[..., None] * integrands).sum(1, keepdim=True)  # how log P moves with the draws
-    errors = [replace(ratios[0].profile, integrand=moved[:, k]).stderr() for k in range(count)]
+    mean = averaged(ratios, log_prob.exp()).integrand  # log P(a | x) moves with the draws as a's integrand less this
+    errors = [replace(e.profile, integrand=e.profile.integrand - mean).stderr() for e in ratios]
     return Posterior(log_prob, torch.stack(errors, 1), prior)

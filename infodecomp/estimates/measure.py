@@ -8,29 +8,26 @@ With r_c = ε − ε̂_α(x_α | c), each quantity is the mean of an integrand, 
 For a density σ²(ε² − 1), whose mean is zero, is subtracted as well: r_c² of Gaussian data holds much the same noise.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-import numpy as np
 import torch
 from torch.nn.functional import mse_loss
 
 from ..channel import add_noise, per_row
 from ..checks import double, home, unseen
-from ..counters import Noise, generator
-from ..denoiser import Denoiser, Pair, check_finite, condition_length, distinct, encoder, evaluate, narrow, send, take
+from ..denoiser import Denoiser, Pair, check_finite, condition_length, encoder, evaluate, narrow, take
 from ..integrate import Proposal, pair_variance
+from ..noise import DRAWS, PILOT, Draws
 from ..progress import bar, blocks, walk
 from .sampling import GROUP, Sampling
 
 ROWS = 2**18, 2**20  # numbers in a call of the denoiser when batch_size is None: on a CPU, whose cache is small; else
 FULL = "out of memory", "can't allocate memory", "ALLOC_FAILED"  # in the messages of devices
 FITS: WeakKeyDictionary = WeakKeyDictionary()  # {denoiser: numbers that fit in a call}, once its memory has run out
-DRAWS, PILOT, TRIAL = 0, 1, 2  # streams of random numbers: the estimate's, the pilot's of "fit", that of tolerance
-PASSES = "", "pilot", "trial"  # their names on a bar
 
 
 class Quantity(NamedTuple):
@@ -97,38 +94,20 @@ class Sums:
     """Results of a pass for one quantity: the integrand of each draw, and maps summed over draws."""
 
     def __init__(self, x: torch.Tensor, samples: int, group: int) -> None:
-        self.group = group
+        self.group, self.count = group, samples
         shape = x.shape[2:] if x.ndim == 4 else x.shape[1:]  # channels of an image are summed
         self.integrand = torch.zeros(len(x), samples, dtype=torch.float64, device=home(x.device))
         self.total = torch.zeros(len(x), *shape, dtype=torch.float64, device=home(x.device))
         self.variance: Any = torch.zeros_like(self.total)
 
-    def keep(self, images: int, draws: torch.Tensor | None, total: torch.Tensor | None) -> None:
-        """Only the first images; or of these only some draws, whose maps sum to `total`, without an error."""
-        self.integrand = self.integrand[:images] if draws is None else self.integrand[:images, draws]
-        self.total = self.total[:images] if total is None else total
-        self.variance = None if draws is not None else self.variance[:images]
-
     def add(self, images: slice, draws: torch.Tensor, values: torch.Tensor, weight: torch.Tensor) -> None:
-        """values (b·n, *map), weight (b, n), of the slice images (b) and draws (n,), in pairs."""
+        """values (b·n, *map), weight (b, n), of the slice images (b) and the draws (n,), in pairs."""
         values = values.unflatten(0, weight.shape).flatten(2)  # (b, n, numbers of a map)
         self.integrand[images, draws] = values.sum(2)
         weighted = values * weight[..., None]
         self.total[images].flatten(1).add_(weighted.sum(1))
         spread = pair_variance(weighted[:, ::2], weighted[:, 1::2], self.integrand.shape[1] // 2, self.group)
         self.variance[images].flatten(1).add_(spread)
-
-
-def draw_logsnr(
-    proposal: Proposal, seed: int, stream: int, items: Sequence[int], bins: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Log-SNRs and weights, (items, 2·bins). In the pilot of "fit" both draws of a pair share their log-SNR."""
-    counters = (generator(seed, stream, item, 4095) for item in items)
-    uniforms = torch.stack([torch.rand(bins, 2, dtype=torch.float64, generator=counter) for counter in counters])
-    if stream == PILOT:
-        uniforms = uniforms[..., :1].expand_as(uniforms)
-    logsnr, weight = proposal.place(uniforms)
-    return logsnr.flatten(1), weight.flatten(1)
 
 
 class Evaluations:
@@ -174,41 +153,6 @@ class Evaluations:
                 FITS[self.denoiser] = self.rows * z[0].numel()
 
 
-class Pass:
-    """K (denoiser, condition) pairs on shared draws of (α, ε), block by block; see `measure`."""
-
-    def __init__(
-        self, x: torch.Tensor, pairs: Sequence[Pair], quantities: Sequence[Quantity], sampling: Sampling, stream: int
-    ) -> None:
-        group, items = 1 if stream == PILOT else GROUP[sampling.noise], sampling.items_of(x)
-        self.x, (self.pairs, places) = x, distinct(pairs, x.device)
-        given = (None if q.given is None else places[q.given] for q in quantities)
-        self.quantities = [q._replace(y=places[q.y], given=g) for q, g in zip(quantities, given, strict=True)]
-        # after this condition ε̂_k can be freed
-        used = ([q.last for q in self.quantities if k in (q.y, q.given)] for k in range(len(self.pairs)))
-        self.last_use = [max([k, *last]) for k, last in enumerate(used)]
-        self.noise = Noise(x, sampling.samples, sampling.seed, stream, items, group)
-        self.sums = [Sums(x, sampling.samples, group) for _ in quantities]
-        self.evaluations = {id(d): Evaluations(d, x, sampling.batch_size) for d, _ in self.pairs}
-
-    def add(self, images: slice, draws: np.ndarray, drawn: Sequence[torch.Tensor], step: Callable) -> None:
-        """Measure draws (n,) of images at their log-SNRs and weights (B, samples); step(rows) after each condition."""
-        noise, places = self.noise(images, draws), send(torch.from_numpy(draws), drawn[0].device)
-        alpha, weight = (values[images][:, places] for values in drawn)
-        alpha, rows = alpha.flatten(), torch.arange(len(alpha)).repeat_interleave(len(draws))
-        z = add_noise(self.x[images].repeat_interleave(len(draws), 0), alpha, noise)
-        gaps = Gaps(noise, alpha)
-        for k, (denoiser, condition) in enumerate(self.pairs):
-            if condition_length(condition) not in (None, 1):
-                condition = encoder(denoiser)(narrow(condition, images))
-            gaps.eps_hats[k] = double(self.evaluations[id(denoiser)](z, alpha.to(self.x), condition, rows))
-            for quantity, into in zip(self.quantities, self.sums, strict=True):
-                if quantity.last == k:
-                    into.add(images, places, quantity.integrand(gaps), weight)
-            gaps.free(j for j in range(k + 1) if self.last_use[j] == k)
-            step(len(z))
-
-
 @torch.no_grad()
 @unseen()
 def measure(
@@ -219,22 +163,33 @@ def measure(
     proposal: Proposal,
     stream: int,
 ) -> tuple[torch.Tensor, torch.Tensor, list[Sums]]:
-    """K (denoiser, condition) pairs on shared draws of (α, ε): log-SNRs, weights (B, samples), and Sums per quantity.
+    """K distinct (denoiser, condition) pairs on shared draws of (α, ε): log-SNRs, weights (B, samples), Sums of each
+    quantity; of fewer images or draws if Ctrl-C stopped the estimate's own pass (see progress.Walk).
 
-    proposal: that of sampling, or the one it leaves open. The pilot of "fit" has plain noise. Stopped by Ctrl-C it
-    gives what progress.walk says, of fewer images or samples; a pilot or trial that is stopped raises.
+    proposal: that of sampling, or the one it leaves open. The pilot of "fit" has plain noise.
     """
-    run = Pass(x, pairs, quantities, sampling, stream)
-    drawn = draw_logsnr(proposal, sampling.seed, stream, run.noise.items, sampling.samples // 2)
-    drawn, fewest = tuple(v.to(home(x.device)) for v in drawn), min(e.rows for e in run.evaluations.values())
-    order = blocks(len(x), sampling.samples, fewest, run.noise.unit, [(sampling.seed, i) for i in run.noise.items])
-    with bar(len(run.pairs) * drawn[0].numel(), sampling.progress, PASSES[stream]) as step:
-        add, maps = partial(run.add, drawn=drawn, step=step), lambda: [s.total[:1].clone() for s in run.sums]
-        kept = walk(order, sampling.samples, add, maps, stream == DRAWS)
-    images, draws, totals = kept or (len(x), None, None)
-    if kept:
-        drawn = tuple(v[:images] if draws is None else v[:images, draws] for v in drawn)
-        for k, s in enumerate(run.sums):
-            s.keep(images, draws, totals and totals[k])
-    check_finite(*(s.integrand for s in run.sums))
-    return *drawn, run.sums
+    samples, group = sampling.samples, 1 if stream == PILOT else GROUP[sampling.noise]
+    # after this condition ε̂_k can be freed
+    last_use = [max([k, *(q.last for q in quantities if k in (q.y, q.given))]) for k in range(len(pairs))]
+    items, sums = sampling.items_of(x), [Sums(x, samples, group) for _ in quantities]
+    drawn = Draws(x, samples, items, sampling.seed, stream, group, proposal)
+    evaluations = {id(d): Evaluations(d, x, sampling.batch_size) for d, _ in pairs}
+    fewest, keys = min(e.rows for e in evaluations.values()), [(sampling.seed, item) for item in items]
+    steps = bar(len(pairs) * len(x) * samples, sampling.progress)
+    with walk(blocks(len(x), samples, fewest, drawn.unit, keys), sums, steps, stream == DRAWS) as walked:
+        for images, draws in walked:
+            places, noise, alpha, weight = drawn(images, draws)
+            rows = torch.arange(len(weight)).repeat_interleave(len(draws))
+            z = add_noise(x[images].repeat_interleave(len(draws), 0), alpha, noise)
+            gaps = Gaps(noise, alpha)
+            for k, (denoiser, condition) in enumerate(pairs):
+                if condition_length(condition) not in (None, 1):
+                    condition = encoder(denoiser)(narrow(condition, images))
+                gaps.eps_hats[k] = double(evaluations[id(denoiser)](z, alpha.to(x), condition, rows))
+                for quantity, into in zip(quantities, sums, strict=True):
+                    if quantity.last == k:
+                        into.add(images, places, quantity.integrand(gaps), weight)
+                gaps.free(j for j in range(k + 1) if last_use[j] == k)
+                walked.step(len(z))
+    check_finite(*(s.integrand for s in sums))
+    return *walked.kept(drawn.logsnr, drawn.weight, drawn.unit), sums

@@ -9,10 +9,9 @@ import torch
 
 from ..checks import choice, number, pair, refuse, whole
 from ..denoiser import Condition, Denoiser, condition_length
-from ..integrate import Logistic, Proposal
-from ..progress import check as check_progress
+from ..integrate import Logistic, Piecewise, Proposal
 
-GROUP = {"plain": 1, "balanced": 5}  # neighbouring bins whose noises sum to zero
+GROUP = {"plain": 1, "balanced": 2}  # neighbouring bins whose noises sum to zero
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,6 @@ class Sampling:
         if not (self.proposal is None or isinstance(self.proposal, Proposal) or self.fitted):
             refuse("proposal", "an infodecomp.integrate.Proposal, 'fit' or None", self.proposal)
         choice("noise", self.noise, GROUP)
-        check_progress(self.progress)
         if self.tolerance is not None:
             put("tolerance", number("tolerance", self.tolerance, 1e-300, accepted="a positive number of nats"))
         if self.max_samples is not None:
@@ -63,21 +61,35 @@ class Sampling:
             raise ValueError(f"items must be one per row of x, {len(x)}, got {len(items)}")
         return items
 
-    def proposal_for(self, *denoisers: Denoiser) -> Proposal:
+    def proposal_for(self, *denoisers: Denoiser, density: bool = False) -> Proposal:
         """Where log-SNRs are drawn: as chosen, else the first proposal of a denoiser that lies in the ranges of all.
 
-        If none has one it is the paper's logistic, over the `logsnr_range`, or over loc ± 6·scale where there is none.
+        density: a denoiser's `density_proposal` goes before its `proposal`. If none has one it is the paper's logistic
+        over −11 to 13, or over the `logsnr_range`; of one beyond these, half of the draws are uniform.
         """
         ranges = [pair("logsnr_range", r) for d in denoisers if (r := getattr(d, "logsnr_range", None)) is not None]
         valid = max((r[0] for r in ranges), default=-math.inf), min((r[1] for r in ranges), default=math.inf)
-        own = [p for d in denoisers if (p := getattr(d, "proposal", None)) is not None]
+        names = ("density_proposal", "proposal") if density else ("proposal",)
+        own = [p for d in denoisers for name in names if (p := getattr(d, name, None)) is not None]
         if isinstance(self.proposal, Proposal):
             own = [self.proposal]
-        own = own or [Logistic(clip=6.0, range=valid if all(map(math.isfinite, valid)) else None)]
+        own = own or [_default(*valid)]
         for proposal in own:
             if valid[0] - 1e-6 <= proposal.range[0] and proposal.range[1] <= valid[1] + 1e-6:
                 return proposal
         raise ValueError(f"proposal has range {own[0].range}, the denoiser is valid on log-SNRs {tuple(valid)} only")
+
+
+def _default(low, high):
+    """The paper's logistic; over a range that is longer or lies elsewhere, half of the draws are uniform on it."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return Logistic(clip=6.0)
+    if -11 <= low and high <= 13:
+        return Logistic(min(max(1.0, low), high), range=(low, high))
+    edges = torch.linspace(low, high, 241, dtype=torch.float64)
+    middle = (edges[1:] + edges[:-1]) / 2
+    logistic = torch.sigmoid((middle - 1) / 2) * torch.sigmoid((1 - middle) / 2) + 1e-9
+    return Piecewise(edges, logistic / logistic.sum() + 1 / 240)
 
 
 def check_condition(name: str, denoiser: Denoiser, condition: Condition, rows: int) -> None:

@@ -23,10 +23,11 @@ from ..captions import replace
 from ..datasets.items import one_line
 from ..denoiser import Denoiser, Model
 from ..estimates.information import compare
-from ..estimates.measure import DRAWS, Quantity, measure
+from ..estimates.measure import Quantity, measure
 from ..estimates.sampling import Sampling
 from ..integrate import Piecewise, uniform_weight
 from ..loading import load
+from ..noise import DRAWS
 from ..scenes.edits import OPPOSITE, mixed, places, shuffles, states, swaps, turned
 from ..scenes.excess import BANDS
 from ..scenes.grammar import COLOURS, Scene, patterns, sample

@@ -8,8 +8,8 @@ import torch
 from ..captions import token_indices, units
 from ..checks import batch, is_whole, refuse, shown, whole
 from ..denoiser import condition_length
-from ..estimates.measure import generator
 from ..flow import from_noise, to_noise
+from ..noise import generator
 from .pictures import upright
 
 NOISE = 3  # stream of random numbers: the starting noise of `generate`

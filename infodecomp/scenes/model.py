@@ -44,9 +44,16 @@ MEAN, SCALE = _space()
 
 
 def proposal(edges: torch.Tensor) -> Piecewise:
-    """Most draws where captions carry information, log-SNR −11 to −1; a hundredth of that density elsewhere."""
+    """Most draws where captions carry information, log-SNR −8 to −1; a hundredth of that density elsewhere."""
     middle = (edges[1:] + edges[:-1]) / 2
-    density = torch.sigmoid(middle + 8) * torch.sigmoid(-1.5 * (middle + 2)) + 0.01
+    density = torch.sigmoid(1.4 * (middle + 6.75)) * torch.sigmoid(-1.4 * (middle + 2.25)) + 0.01
+    return Piecewise(edges, density * edges.diff())
+
+
+def density_proposal(edges: torch.Tensor) -> Piecewise:
+    """Most draws where the densities of the blurred pictures differ, log-SNR −3 to 6."""
+    middle = (edges[1:] + edges[:-1]) / 2
+    density = torch.sigmoid((middle + 3) / 2) * torch.sigmoid((6 - middle) / 2) + 0.01
     return Piecewise(edges, density * edges.diff())
 
 
@@ -113,7 +120,8 @@ class ExactScenes(ScenesModel, Exact):
         self.things = torch.stack(things).flatten(1) / 255 / SCALE  # (64, 300), the same at every place
         self.log_nouns = log_prior_nouns().clone()
         self.jitter = JITTER
-        self.proposal = proposal(torch.cat([torch.linspace(-16, 2, 73), torch.linspace(3, 20, 18)]))
+        edges = torch.cat([torch.linspace(-16, 2, 73), torch.linspace(3, 20, 18)])
+        self.proposal, self.density_proposal = proposal(edges), density_proposal(edges)
 
     def condition(self, captions: Any) -> torch.Tensor:
         """Readings of captions (None, a str or a list of str) as one tensor (1 or B, readings, 134), encoded once."""

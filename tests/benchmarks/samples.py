@@ -16,9 +16,10 @@ from infodecomp.captions import without
 from infodecomp.channel import add_noise
 from infodecomp.denoiser import take
 from infodecomp.estimates.estimate import run
-from infodecomp.estimates.measure import Gaps, Quantity, draw_logsnr, generator
+from infodecomp.estimates.measure import Gaps, Quantity
 from infodecomp.estimates.sampling import Sampling
 from infodecomp.integrate import Logistic
+from infodecomp.noise import draw_logsnr, generator
 from infodecomp.scenes.grammar import Scene, Thing
 from infodecomp.scenes.model import proposal as scenes_proposal
 

@@ -21,7 +21,7 @@ from infodecomp.scenes.grammar import FUNCTION
 
 AXE = Path(axe_core_python.__file__).parent / "axe.min.js"
 CAPTION = 'a red owl above <b onclick="boom()">one</b> red קקדו 🦜'
-WORDS = ["red", "owl", "<b", "red (2)", "קקדו"]
+WORDS = ["red", "owl", 'onclick="boom()">one</b', "red (2)", "קקדו"]
 H, W, K = 12, 16, 20  # 320 pixels wide
 PAGE = '<!doctype html><html lang="en"><meta charset="utf-8"><title>t</title><main><h1>t</h1>{}</main>'
 

@@ -2,6 +2,7 @@ import { addNoise, belief, see } from "./denoiser.js";
 import { picture } from "./pictures.js";
 import { questions } from "./questions.js";
 import { gaussian, random } from "./random.js";
+import { widening } from "./widening.js";
 
 const BINS = 16; // of equal probability; a sweep has two draws of the log-SNR in each
 const SWEEP = 2 * BINS;
@@ -29,11 +30,12 @@ export class Estimator {
     return SWEEP * this.sweeps;
   }
 
-  /** Sums of each question and kind: of values, of squared differences of two draws in a bin, and of both by pixel. */
+  /** Sums of each question and kind: of values, of squares and fourth powers of the differences of two draws in a bin,
+   * and of values and squares by pixel. */
   sums() {
     const { pixels } = this.world.pictures;
     const fresh = () => ({
-      ...{ sum: 0, variance: 0, first: 0 },
+      ...{ sum: 0, variance: 0, fourths: 0, first: 0 },
       ...{ map: new Float64Array(pixels), spread: new Float64Array(pixels), pair: new Float64Array(pixels) },
       ...{ profile: new Float64Array(CELLS), profileSpread: new Float64Array(CELLS) },
     });
@@ -73,7 +75,7 @@ export class Estimator {
     this.current.forEach((kinds, q) => {
       for (const [kind, from] of Object.entries(kinds)) {
         const into = this.done[q][kind];
-        for (const name of ["sum", "variance"]) into[name] += from[name];
+        for (const name of ["sum", "variance", "fourths"]) into[name] += from[name];
         for (const name of ["map", "spread", "profile", "profileSpread"])
           from[name].forEach((value, i) => (into[name][i] += value));
       }
@@ -85,7 +87,12 @@ export class Estimator {
   /** [nats, standard error] of each question, from whole sweeps. */
   totals(kind) {
     const n = this.samples();
-    return this.done.map((sums) => [sums[kind].sum / n, Math.sqrt(sums[kind].variance) / n]);
+    return this.done.map((sums) => [sums[kind].sum / n, (this.wider(sums[kind]) * Math.sqrt(sums[kind].variance)) / n]);
+  }
+
+  /** By what errors are widened where few pairs of draws carry them. */
+  wider({ variance, fourths }) {
+    return widening(variance, fourths, BINS * this.sweeps);
   }
 
   /** One question: map, error (32 · 32) in nats; profile, profileError (36) in nats per nat of log-SNR, low by step. */
@@ -97,7 +104,7 @@ export class Estimator {
     const error = (squares, by) => squares.map((value) => Math.sqrt(value) / by);
     return {
       map: mean(sums.map, n),
-      error: error(sums.spread, n),
+      error: error(sums.spread, n / this.wider(sums)),
       profile: mean(sums.profile, n * this.width),
       profileError: error(sums.profileSpread, n * this.width),
       low: this.low,
@@ -139,8 +146,10 @@ function addDraw(into, weight, sum, values, cell, second) {
   const { map, spread, pair } = into;
   const value = weight * sum;
   into.sum += value;
-  if (second) into.variance += (into.first - value) ** 2;
-  else into.first = value;
+  if (second) {
+    into.variance += (into.first - value) ** 2;
+    into.fourths += (into.first - value) ** 4;
+  } else into.first = value;
   if (cell < CELLS) {
     into.profile[cell] += value;
     into.profileSpread[cell] += value * value;

@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 
-from ..checks import batch, number
-from ..denoiser import Condition, Denoiser, condition_length, take
-from ..integrate import Piecewise, Proposal
-from .alternatives import Alternatives
-from .estimate import Estimate
-from .information import compare, pointwise_information
-from .sampling import Sampling
+from .checks import batch, number
+from .denoiser import Condition, Denoiser, condition_length, take
+from .estimates.alternatives import Alternatives, along_paths
+from .estimates.estimate import Estimate
+from .estimates.information import compare
+from .estimates.sampling import Sampling
+from .integrate import Piecewise, Proposal
 
 
 def matched_gap(
@@ -28,8 +28,9 @@ def matched_gap(
     """
     condition_length(y, "y")
     if isinstance(given, Alternatives):  # both kinds along the same paths
-        standard = pointwise_information(denoiser, x, y, given, kind="standard", **options)
-        return standard - pointwise_information(denoiser, x, y, given, kind="orthogonal", **options)
+        sampling = Sampling(**options)
+        each = [along_paths(denoiser, x, y, given, kind, sampling) for kind in ("standard", "orthogonal")]
+        return each[0] - each[1]
     both = compare(denoiser, x, [y, given], **options)
     return both.information(0, 1, "standard") - both.information(0, 1, "orthogonal")
 
