@@ -1,5 +1,6 @@
 """Word by word: the information of each word of a caption about a picture, alone and given the rest, from one pass."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
@@ -18,6 +19,7 @@ from .estimates.measure import Quantity
 from .estimates.sampling import Sampling
 from .integrate import Proposal
 from .models.pictures import picture
+from .progress import KEPT
 from .saved import Saved, describe, read
 
 ENDS = {"orthogonal": "", "standard": "_standard"}  # of the names of the lists of WordMaps
@@ -87,6 +89,7 @@ def word_maps(
     batch_size: int | None = None,
     tolerance: float | None = None,
     max_samples: int | None = None,
+    progress: bool | None = None,
 ) -> WordMaps | list[WordMaps]:
     """MI and CMI of words with a picture, in nats and per pixel: 2W + 2 evaluations per sample for W words.
 
@@ -100,9 +103,10 @@ def word_maps(
     word that is not in the caption.
 
     Lists of images and captions (and words: None, or one entry for each) give a list of WordMaps, in one pass for those
-    with equally many chosen words. Image i has the noise of row i of x in infodecomp.nll; measured alone, of row 0.
+    with equally many chosen words; after Ctrl-C, of those that are complete. Image i has the noise of row i of x in
+    infodecomp.nll; measured alone, of row 0.
     """
-    sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples)
+    sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples, progress=progress)
     _check_options(model, placeholder, alternatives, sampling)
     asked = _asked(model, image, caption, words, placeholder)
     found = _in_groups(model, model.encode(image), asked, alternatives, sampling)
@@ -120,8 +124,16 @@ def _in_groups(model, x, asked, alternatives, sampling):
     maps = {}
     for count in sorted({len(one.words) for one in asked}):
         rows = [i for i, one in enumerate(asked) if len(one.words) == count]
-        maps |= zip(rows, _measured(model, x, asked, rows, alternatives, sampling), strict=True)
-    return [maps[i] for i in range(len(asked))]
+        estimates = _estimates(model, x, [asked[i] for i in rows], replace(sampling, items=rows), rows)
+        first = next(iter(estimates.values()))
+        whole = len(first.nats) == len(rows) and first.profile.logsnr.shape[1] == first.samples  # not stopped
+        for row, i in enumerate(rows[: len(first.nats)]):
+            against = _against(model, x, asked[i], i, alternatives, sampling) if alternatives and whole else None
+            maps[i] = _maps(asked[i], estimates, row, against)
+            whole = whole and (against is not None or alternatives is None)
+        if not whole:
+            break
+    return [maps[i] for i in sorted(maps)]
 
 
 def _check_options(model, placeholder, alternatives, sampling):
@@ -136,11 +148,15 @@ def _check_options(model, placeholder, alternatives, sampling):
 
 
 def _against(model, x, one, i, alternatives, sampling):
-    """Image i against the alternatives of each of its words, None where there is no such function."""
-    if alternatives is None:
-        return None
+    """Image i against the alternatives of each of its words; None if Ctrl-C stops it, with a warning."""
     given, only = [alternatives(one.caption, start) for start in one.positions], replace(sampling, items=[i])
-    return [along_paths(model, x[i : i + 1], one.caption, other, "orthogonal", only) for other in given]
+    try:
+        return [along_paths(model, x[i : i + 1], one.caption, other, "orthogonal", only) for other in given]
+    except KeyboardInterrupt:
+        if not KEPT.get():
+            raise
+        warnings.warn("stopped: nothing is known against the alternatives", stacklevel=5)
+        return None
 
 
 class _Asked(NamedTuple):
@@ -183,9 +199,8 @@ def _seen(model, image):
     return frame(image[0] if batch else image).convert("RGB")
 
 
-def _measured(model, x, asked, rows, alternatives, sampling):
-    """WordMaps of some rows, which have equally many words, from one pass."""
-    some = [asked[i] for i in rows]
+def _estimates(model, x, some, sampling, rows):
+    """{("mi" or so, position of the word): Estimate} of some rows, which have equally many words, from one pass."""
     texts = zip(*([one.caption, *one.words, *one.rest] for one in some), strict=True)
     conditions = [None, *(list(column) if len(some) > 1 else column[0] for column in texts)]
     count = len(some[0].words)
@@ -193,13 +208,14 @@ def _measured(model, x, asked, rows, alternatives, sampling):
     cmi = {("cmi" + end, k): Quantity(kind, 1, 2 + count + k) for kind, end in ENDS.items() for k in range(count)}
     quantities = mi | cmi
     pairs = {f"conditions[{k}]": (model, condition) for k, condition in enumerate(conditions)}
-    found = run(x[rows], pairs, list(quantities.values()), replace(sampling, items=rows))
-    estimates = dict(zip(quantities, found, strict=True))
+    return dict(zip(quantities, run(x[rows], pairs, list(quantities.values()), sampling), strict=True))
+
+
+def _maps(one, estimates, row, against):
+    """WordMaps of one row of the estimates."""
     names = [what + end for what in ("mi", "cmi") for end in ENDS.values()]
-    for row, (i, one) in enumerate(zip(rows, some, strict=True)):
-        lists = {name: [estimates[name, k][row] for k in range(count)] for name in names}
-        against = _against(model, x, one, i, alternatives, sampling)
-        yield WordMaps(one.image, one.caption, one.words, one.positions, **lists, against=against)
+    lists = {name: [estimates[name, k][row] for k in range(len(one.words))] for name in names}
+    return WordMaps(one.image, one.caption, one.words, one.positions, **lists, against=against)
 
 
 def _chosen(model, caption, words):
