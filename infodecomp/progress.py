@@ -42,6 +42,17 @@ def unattended(bars: bool = False) -> Iterator[None]:
         WATCHED.reset(tokens[1])
 
 
+@contextmanager
+def dispensable(told: str) -> Iterator[None]:
+    """Inside, Ctrl-C ends only this, with a warning; unless no part is wanted (`unattended`)."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not KEPT.get():
+            raise
+        warnings.warn(told, stacklevel=5)
+
+
 # ---------------------------------------------------------------------------------------------------------------- bars
 
 

@@ -1,6 +1,5 @@
 """Word by word: the information of each word of a caption about a picture, alone and given the rest, from one pass."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
@@ -19,7 +18,7 @@ from .estimates.measure import Quantity
 from .estimates.sampling import Sampling
 from .integrate import Proposal
 from .models.pictures import picture
-from .progress import KEPT
+from .progress import dispensable
 from .saved import Saved, describe, read
 
 ENDS = {"orthogonal": "", "standard": "_standard"}  # of the names of the lists of WordMaps
@@ -150,13 +149,8 @@ def _check_options(model, placeholder, alternatives, sampling):
 def _against(model, x, one, i, alternatives, sampling):
     """Image i against the alternatives of each of its words; None if Ctrl-C stops it, with a warning."""
     given, only = [alternatives(one.caption, start) for start in one.positions], replace(sampling, items=[i])
-    try:
+    with dispensable("stopped: nothing is known against the alternatives"):
         return [along_paths(model, x[i : i + 1], one.caption, other, "orthogonal", only) for other in given]
-    except KeyboardInterrupt:
-        if not KEPT.get():
-            raise
-        warnings.warn("stopped: nothing is known against the alternatives", stacklevel=5)
-        return None
 
 
 class _Asked(NamedTuple):

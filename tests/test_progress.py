@@ -251,6 +251,17 @@ def test_what_is_worth_nothing_is_raised():
         idc.pointwise_information(Stops(MIXTURE, 7), X, ONE, idc.Alternatives([ONE, None], steps=5), samples=40)
 
 
+def test_an_estimate_without_the_ends_of_its_range():
+    """Ctrl-C after the pass, while the ends are evaluated: the tail is that of the outermost draws."""
+    whole = idc.nll(MIXTURE, X, samples=60, batch_size=30)
+    with pytest.warns(UserWarning, match="what lies outside the range is not measured"):
+        part = idc.nll(Stops(MIXTURE, 10), X, samples=60, batch_size=30)
+    assert torch.equal(part.nats, whole.nats) and torch.equal(part.map_stderr, whole.map_stderr)
+    assert torch.equal(part.tail, part.profile.tail(*part.range)) and not torch.equal(part.tail, whole.tail)
+    with unattended(), pytest.raises(KeyboardInterrupt):
+        idc.nll(Stops(MIXTURE, 10), X, samples=60, batch_size=30)
+
+
 def test_comparisons_and_posteriors_of_a_part():
     other = idc.Alternatives([ONE, None], torch.tensor([[0.3, 0.7]] * 5))
     whole, conditions = idc.posterior(MIXTURE, X, other, **OPTIONS), [ONE, None]

@@ -13,6 +13,7 @@ from ..checks import batch
 from ..denoiser import Pair, distinct
 from ..integrate import Ends, Proposal, fit, pair_differences, widening
 from ..noise import DRAWS, ENDS, PILOT, TRIAL
+from ..progress import dispensable
 from ..saved import Saved
 from .measure import Quantity, measure
 from .sampling import GROUP, Sampling, check_condition
@@ -181,8 +182,9 @@ def run(
     tails = [p.tail(*proposal.range) for p in profiles]
     if sampling.samples >= FEWEST and profiles[0].logsnr.shape == (len(x), sampling.samples):  # not stopped
         few = replace(sampling, samples=4, noise="balanced", tolerance=None, max_samples=None)
-        ends, _ = _draw(x, both, quantities, few, Ends(*proposal.range), ENDS)
-        tails = _outside(profiles, ends, proposal.range, isinstance(sampling.proposal, Proposal))
+        with dispensable("stopped: what lies outside the range is not measured"):
+            ends, _ = _draw(x, both, quantities, few, Ends(*proposal.range), ENDS)
+            tails = _outside(profiles, ends, proposal.range, isinstance(sampling.proposal, Proposal))
     about = {"proposal": proposal, "pilot": pilot, "of": hashes_of(x)[: len(profiles[0].logsnr)]}
     about["noise_key"] = sampling.seed, sampling.noise, tuple(x.shape[1:])
     return [_made(x, *each, about) for each in zip(quantities, profiles, sums, tails, strict=True)]
