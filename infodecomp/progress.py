@@ -102,7 +102,16 @@ def bar(total: int, progress: bool | None = None, name: str = "", unit: str = "r
 def _drawn(total, done, name, unit, start):
     from tqdm import tqdm
 
-    drawn = tqdm(total=total, initial=0, desc=name or None, unit=unit, leave=False, file=sys.stderr, dynamic_ncols=True)
+    drawn = tqdm(
+        total=total,
+        initial=0,
+        desc=name or None,
+        unit=unit,
+        leave=False,
+        smoothing=0,
+        file=sys.stderr,
+        dynamic_ncols=True,
+    )
     drawn.start_t -= time.monotonic() - start  # the rate is that of the whole pass
     drawn.update(done)
     drawn.refresh()
