@@ -24,7 +24,6 @@ from .progress import unattended
 PLAIN = ("AttnProcessor", "AttnProcessor2_0", "SlicedAttnProcessor", "XFormersAttnProcessor", "FusedAttnProcessor2_0")
 RARE = ("spatial_norm", "group_norm", "norm_q", "norm_k", "added_kv_proj_dim", "residual_connection")  # not supported
 
-
 LOCKS: WeakKeyDictionary = WeakKeyDictionary()  # {module: the lock that its recording holds}
 GUARD = Lock()  # of LOCKS
 

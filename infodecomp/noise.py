@@ -5,7 +5,7 @@ of processes and order of the images.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ import torch
 from .checks import home
 from .denoiser import send
 from .integrate import Proposal
+from .progress import blocks
 
 BLOCK = 2**18  # numbers of noise drawn at a time for one image; another value is another noise for every seed
 HELD = 16  # chunks of noise that are kept: turns (see progress) come back to them
@@ -99,8 +100,13 @@ class Draws:
         proposal: Proposal,
     ) -> None:
         self.noise = Noise(x, samples, items, seed, stream, group)
-        self.unit, drawn = self.noise.unit, draw_logsnr(proposal, seed, stream, items, samples // 2)
+        drawn = draw_logsnr(proposal, seed, stream, items, samples // 2)
+        self.unit, self._keys = self.noise.unit, [(seed, item) for item in items]
         self.logsnr, self.weight = (values.to(home(x.device)) for values in drawn)
+
+    def blocks(self, rows: int) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+        """progress.blocks of about `rows` rows."""
+        return blocks(len(self._keys), self.noise.samples, rows, self.unit, self._keys)
 
     def __call__(self, images: slice, draws: np.ndarray) -> tuple[torch.Tensor, ...]:
         """Of a slice of b images and rising draws (n,): these on the device, noise (b·n, *shape), log-SNRs (b·n,),

@@ -35,4 +35,6 @@ def pm(values: Any, error: float | None = None, spec: str = ".2f", error_spec: s
             format(error, form)
         except (TypeError, ValueError):
             refuse(name, "how a float is written, such as '.2f'", spec if name == "spec" else error_spec)
+    if format(mean, spec) == format(-0.0, spec):  # what rounds to zero has no sign
+        mean = 0.0
     return f"{mean:{spec}} ± {error:{formats['error_spec']}}"

@@ -176,7 +176,8 @@ def _draws(strata, unit, samples):
 class Walk:
     """The blocks of a pass one by one, and what they are worth so far: a block counts once the next one is asked for.
 
-    sums: objects with integrand (B, samples), total and variance (B, *map), and count, the draws that `total` holds.
+    sums: objects with integrand (B, samples), total and variance (B, *map), count, the draws that `total` holds, and
+    group, how many neighbouring strata share their noise.
     """
 
     def __init__(self, order: Iterable, sums: Sequence[Any], step: Callable[[int], None]) -> None:
@@ -215,7 +216,7 @@ class Walk:
         factor = mean(weight)
         for s, total in zip(self._sums, totals, strict=True):
             s.integrand, s.total = mean(s.integrand * weight) / factor, total
-            s.variance, s.count = None, len(draws)
+            s.variance, s.count, s.group = None, len(draws), 1
         return mean(logsnr), factor
 
 

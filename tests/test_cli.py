@@ -79,6 +79,7 @@ def test_two_processes_give_the_same_table(data, table, tmp_path):
     assert launched([*MODULE, *RELATION, f"--data={data}"], tmp_path).endswith(table.strip())
 
 
+@pytest.mark.filterwarnings("ignore:nats lie outside")  # of the network's range, in a command once
 def test_dry_run_measures_nothing(data, tmp_path):
     arguments = ["relation", f"--data={data}", f"--out={tmp_path / 'x'}", "--tasks=vg_relation", "--samples=50"]
     found = CliRunner().invoke(app, [*arguments, "--dry-run"])

@@ -39,3 +39,7 @@ def test_mean_and_error_are_written_as_told(specs, text):
 def test_what_has_no_error_is_refused(values):
     with pytest.raises(ValueError, match="values must be two or more"):
         mean_and_error(values)
+
+
+def test_what_rounds_to_zero_has_no_sign():
+    assert pm(-0.004, 0.001) == "0.00 ± 0.00" and pm(-0.006, 0.001) == "-0.01 ± 0.00"

@@ -9,7 +9,7 @@ from scipy.stats import binomtest
 
 import infodecomp as idc
 from infodecomp.experiments.relation import Accuracy, accuracy, caption_scores, credit, paired, report, summary
-from infodecomp.integrate import uniform_weight
+from infodecomp.integrate import Logistic, uniform_weight
 
 
 @pytest.fixture(scope="module")
@@ -52,13 +52,14 @@ class Told:
 def test_uniform_timesteps():
     """The density of log-SNR integrates to one; the measure is the errors' difference at a time drawn uniformly."""
     model, x = Told(), torch.tensor([[4.0, 6.0, 5.0]], dtype=torch.float64)
+    options = {"samples": 10_000, "seed": 1, "proposal": Logistic(range=model.logsnr_range)}
     grid = torch.linspace(*model.logsnr_range, 20_001, dtype=torch.float64)
     density = uniform_weight(grid, model.schedule, model.logsnr_range)
     assert torch.trapezoid(density, grid).item() == pytest.approx(1, abs=1e-3)
-    score = caption_scores(model, x, ["anything"], samples=10_000, seed=1)["uniform"][0, 0]
+    score = caption_scores(model, x, ["anything"], **options)["uniform"][0, 0]
     signal = torch.sigmoid(torch.tensor(model.schedule))
     truth = torch.trapezoid(signal * (1 - signal)) / 999 * (x.square() - (x - 1).square()).sum()
-    told = idc.pointwise_information(model, x, "anything", kind="standard", samples=10_000, seed=1).profile
+    told = idc.pointwise_information(model, x, "anything", kind="standard", **options).profile
     weight = told.weight * uniform_weight(told.logsnr, model.schedule, model.logsnr_range)
     error = dataclasses.replace(told, integrand=2 * told.integrand, weight=weight).stderr().item()
     assert abs(score - truth) < 4 * error < 0.01 * truth

@@ -5,6 +5,7 @@ import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import ClassVar
 
 import torch
@@ -19,6 +20,7 @@ from .measure import Quantity, measure
 from .sampling import GROUP, Sampling, check_condition
 
 FEWEST = 50  # samples from which on the ends of the range are evaluated, too
+LEAST = 1e-4  # nats outside the range that are not worth a warning, whatever the error
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,9 +71,9 @@ class Estimate(Saved):
 
     nats, stderr (B,); map, map_stderr (B, h, w) for x (B, C, h, w), channels summed, else in the shape of x:
     contributions that sum to nats. profile: the draws; proposal: where their log-SNRs were drawn, range: over which of
-    them the integral runs; tail (B,): the integral outside it if it falls like e^−|α| there, from two evaluations at
-    each end (of fewer than 50 samples: from the outermost draws), not part of nats. samples: denoiser evaluations per
-    image and condition, from 50 on besides those four; pilot: further ones, spent to choose proposal or samples.
+    them the integral runs; tail (B,): the integral outside it if it falls like e^−|α| there, from draws at both ends
+    (of fewer than 50 samples: from the outermost draws), not part of nats. samples: denoiser evaluations per image and
+    condition, without those at the ends (four per 100); pilot: further ones, spent to choose proposal or samples.
     All float64, on the device of x (on the CPU if that has none, as mps). a − b and a + b of two estimates on the same
     noise are paired: their standard error is that of the difference or sum (map_stderr is then None: pairs are not kept
     per pixel).
@@ -93,6 +95,11 @@ class Estimate(Saved):
     def range(self) -> tuple[float, float]:
         """Log-SNRs (low, high) between which the integral runs."""
         return self.proposal.range
+
+    @property
+    def variance(self) -> torch.Tensor:
+        """(B,) squared standard error before it is widened: unbiased, so that means over images may add it up."""
+        return self.profile.spread()[0] ** 2
 
     @property
     def few(self) -> torch.Tensor:
@@ -181,10 +188,14 @@ def run(
     _check_tolerance(sampling, profiles)
     tails = [p.tail(*proposal.range) for p in profiles]
     if sampling.samples >= FEWEST and profiles[0].logsnr.shape == (len(x), sampling.samples):  # not stopped
-        few = replace(sampling, samples=4, noise="balanced", tolerance=None, max_samples=None)
+        count = 4 * max(1, sampling.samples // 100)
+        few = replace(sampling, samples=count, noise="balanced", tolerance=None, max_samples=None)
         with dispensable("stopped: what lies outside the range is not measured"):
             ends, _ = _draw(x, both, quantities, few, Ends(*proposal.range), ENDS)
-            tails = _outside(profiles, ends, proposal.range, isinstance(sampling.proposal, Proposal))
+            tails = [end.integrand.unflatten(1, (-1, 2)).mean(1).sum(1) for end in ends]
+            if not isinstance(sampling.proposal, Proposal):
+                asked = [density or q.kind in ("standard", "orthogonal") for q in quantities]
+                _check_range(proposal.range, compress(zip(profiles, tails, strict=True), asked))
     about = {"proposal": proposal, "pilot": pilot, "of": hashes_of(x)[: len(profiles[0].logsnr)]}
     about["noise_key"] = sampling.seed, sampling.noise, tuple(x.shape[1:])
     return [_made(x, *each, about) for each in zip(quantities, profiles, sums, tails, strict=True)]
@@ -206,8 +217,7 @@ def _worst(profiles):
 def _draw(x, pairs, quantities, sampling, proposal, stream):
     """A Profile and Sums per quantity."""
     logsnr, weight, sums = measure(x, pairs, quantities, sampling, proposal, stream)
-    plain = sampling.noise == "plain" or stream == PILOT or sums[0].count < sampling.samples
-    kind = Profile if plain else BalancedProfile
+    kind = Profile if sums[0].group == 1 else BalancedProfile
     return [kind(logsnr, s.integrand, weight) for s in sums], sums
 
 
@@ -216,8 +226,7 @@ def _enough(sampling, tolerance, error):
     most = sampling.max_samples or 10_000
     wanted = 2 * math.ceil(sampling.samples * (error / (0.9 * tolerance)) ** 2 / 2)
     if wanted > most:
-        text = f"tolerance {tolerance:g} needs about {wanted} samples, max_samples is {most}"
-        warnings.warn(text, stacklevel=4)
+        warnings.warn(f"tolerance {tolerance:g} needs about {wanted} samples, max_samples is {most}", stacklevel=4)
     return replace(sampling, samples=min(max(wanted, 2), most), max_samples=most)
 
 
@@ -229,18 +238,12 @@ def _check_tolerance(sampling, profiles):
         warnings.warn(f"{text} at {sampling.samples} samples", stacklevel=4)
 
 
-def _outside(profiles, ends, range, chosen):
-    """The integrals (B,) outside the range, from draws at its ends. Warns once where one exceeds a third of the
-    standard error as the draws alone give it, unless the range was chosen."""
-    tails = [end.integrand.unflatten(1, (2, 2)).mean(1) for end in ends]  # (B, 2)
-    counts = [tail.sum(1).abs() > profile.spread()[0] / 3 for tail, profile in zip(tails, profiles, strict=True)]
-    if not chosen and torch.stack(counts).any():
-        tail = max((t[c] for t, c in zip(tails, counts, strict=True) if c.any()), key=lambda t: t.sum(1).abs().max())
-        low, high = tail[tail.sum(1).abs().argmax()].tolist()
-        text = f"about {low:.2g} nats lie below log-SNR {range[0]:.3g} and {high:.2g} above {range[1]:.3g}"
-        text += ", outside the range of the integral: more than a third of the standard error"
-        warnings.warn(text, stacklevel=5)
-    return [tail.sum(1) for tail in tails]
+def _check_range(range, measured):
+    """Warn where what lies outside the range, a tail of (profile, tail) pairs, exceeds a third of the standard error as
+    the draws alone give it. A density that nobody asked for alone, as in `compare`, is not among them."""
+    if any((tail.abs() > (profile.spread()[0] / 3).clamp_min(LEAST)).any() for profile, tail in measured):
+        text = f"nats lie outside the range of log-SNRs, {range[0]:.3g} to {range[1]:.3g}"
+        warnings.warn(f"{text}: more than a third of the standard error, see .tail", stacklevel=4)
 
 
 def _made(x, quantity, profile, sums, tail, about):

@@ -39,11 +39,11 @@ def nll(
     noise: "plain", or "balanced": the noises of two neighbouring bins are opposite, so that terms linear in the
     noise cancel. Same mean and no more evaluations; the standard error then has half of the degrees of freedom.
     tolerance: a standard error in nats for the worst image: a pilot of `samples` draws fixes the number of fresh draws,
-    at most max_samples, that .9 of it takes. A warning says where it was missed all the same. progress: whether a bar
-    shows rows, rate and time left; None: if somebody looks and more than 3 s remain. Ctrl-C gives, with a warning, the
-    complete images; without one, the first from a stratified part of its draws (no map_stderr), or KeyboardInterrupt.
-    Returns an Estimate. From 50 samples on, four evaluations more say what lies outside the range (Estimate.tail); a
-    warning, where that exceeds a third of the standard error and no proposal was given.
+    at most max_samples, that .9 of it takes. A warning says where it was missed all the same.
+    progress: whether a bar shows rows and time left; None: if somebody looks and more than 3 s remain. Ctrl-C gives,
+    with a warning, the complete images, else the first one from a stratified part of its draws (no map_stderr), else
+    KeyboardInterrupt. Returns an Estimate. From 50 samples on, four evaluations more per 100 say what lies outside the
+    range (Estimate.tail); a warning, where that exceeds a third of the standard error and no proposal was given.
     Raises ValueError for any other argument, and for a denoiser that returns another shape, NaN or infinity.
     """
     sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples, progress=progress)

@@ -22,7 +22,7 @@ from ..checks import double, home, unseen
 from ..denoiser import Denoiser, Pair, check_finite, condition_length, encoder, evaluate, narrow, take
 from ..integrate import Proposal, pair_variance
 from ..noise import DRAWS, PILOT, Draws
-from ..progress import bar, blocks, walk
+from ..progress import bar, walk
 from .sampling import GROUP, Sampling
 
 ROWS = 2**18, 2**20  # numbers in a call of the denoiser when batch_size is None: on a CPU, whose cache is small; else
@@ -163,10 +163,9 @@ def measure(
     proposal: Proposal,
     stream: int,
 ) -> tuple[torch.Tensor, torch.Tensor, list[Sums]]:
-    """K distinct (denoiser, condition) pairs on shared draws of (α, ε): log-SNRs, weights (B, samples), Sums of each
-    quantity; of fewer images or draws if Ctrl-C stopped the estimate's own pass (see progress.Walk).
+    """K pairs of denoiser.distinct on shared draws of (α, ε): log-SNRs, weights (B, samples), and Sums per quantity.
 
-    proposal: that of sampling, or the one it leaves open. The pilot of "fit" has plain noise.
+    proposal: that of sampling, or the one it leaves open. The pilot of "fit" has plain noise. Ctrl-C: progress.Walk.
     """
     samples, group = sampling.samples, 1 if stream == PILOT else GROUP[sampling.noise]
     # after this condition ε̂_k can be freed
@@ -174,9 +173,8 @@ def measure(
     items, sums = sampling.items_of(x), [Sums(x, samples, group) for _ in quantities]
     drawn = Draws(x, samples, items, sampling.seed, stream, group, proposal)
     evaluations = {id(d): Evaluations(d, x, sampling.batch_size) for d, _ in pairs}
-    fewest, keys = min(e.rows for e in evaluations.values()), [(sampling.seed, item) for item in items]
-    steps = bar(len(pairs) * len(x) * samples, sampling.progress)
-    with walk(blocks(len(x), samples, fewest, drawn.unit, keys), sums, steps, stream == DRAWS) as walked:
+    order = drawn.blocks(min(e.rows for e in evaluations.values()))
+    with walk(order, sums, bar(len(pairs) * len(x) * samples, sampling.progress), stream == DRAWS) as walked:
         for images, draws in walked:
             places, noise, alpha, weight = drawn(images, draws)
             rows = torch.arange(len(weight)).repeat_interleave(len(draws))

@@ -108,9 +108,10 @@ def main(quick, only):
     record = {"date": str(date.today()), "machine": machine()}
     if only:
         known = json.loads(RECORD.read_text(encoding="utf-8"))
-        if known["machine"] != record["machine"]:
+        timed = set(only) - {"samples", "evaluations_per_sample"}  # these are counts, the same everywhere
+        if timed and known["machine"] != record["machine"]:
             sys.exit(f"the record is of another machine: {known['machine']}")
-        record = known | record
+        record = known | (record if timed else {})
     record["weights"] = hashes("scenes-net")
     parts = {
         "import_seconds": lambda: measure_start(1 if quick else 5),

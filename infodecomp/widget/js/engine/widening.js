@@ -1,6 +1,6 @@
 const ENOUGH = 10; // pairs of draws that count, below which an error is widened by more than Student's t
 const COVERED = 0.9544997361036416; // what ±2 standard errors of a normal hold
-const STEPS = 64; // of Simpson's rule
+const NODES = 64; // of Simpson's rule
 
 /** By what a standard error is widened, from n differences of pairs: Σ of their squares and of their fourth powers. */
 export function widening(squares, fourths, n) {
@@ -24,10 +24,10 @@ function student(freedom) {
 /** ∫ cos^(freedom − 1) from 0 to an angle: with θ = angle · sin φ the end at π/2 is smooth. */
 function area(angle, freedom) {
   let sum = 0;
-  for (let i = 0; i <= STEPS; i++) {
-    const phi = (Math.PI / 2) * (i / STEPS);
-    const weight = i === 0 || i === STEPS ? 1 : 2 + 2 * (i % 2);
+  for (let i = 0; i <= NODES; i++) {
+    const phi = (Math.PI / 2) * (i / NODES);
+    const weight = i === 0 || i === NODES ? 1 : 2 + 2 * (i % 2);
     sum += weight * Math.cos(angle * Math.sin(phi)) ** (freedom - 1) * Math.cos(phi);
   }
-  return (sum * angle * Math.PI) / (6 * STEPS);
+  return (sum * angle * Math.PI) / (6 * NODES);
 }
