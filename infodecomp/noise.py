@@ -13,10 +13,11 @@ import torch
 from .checks import home
 from .denoiser import send
 from .integrate import Proposal
-from .progress import blocks
+from .progress import MOST, blocks
 
 BLOCK = 2**18  # numbers of noise drawn at a time for one image; another value is another noise for every seed
-HELD = 16  # chunks of noise that are kept: turns (see progress) come back to them
+HELD = 32 * BLOCK  # numbers of noise that are kept: turns (see progress) come back to them
+LARGE = 2**14  # numbers of an x, above which a denoiser is much slower than its noise
 DRAWS, PILOT, TRIAL, ENDS, PATHS = range(5)  # streams: the estimate's, "fit"'s pilot, tolerance's, both ends, paths
 
 
@@ -65,6 +66,7 @@ class Noise:
         self.unit = unit = 2 * group
         self.chunk = unit * max(1, min(-(-self.samples // unit), BLOCK // (unit * x[0].numel())))
         self._last: dict[tuple[int, int], torch.Tensor] = {}
+        self._most = max(1, HELD // (self.chunk * x[0].numel()))
 
     def __call__(self, images: slice, draws: np.ndarray) -> torch.Tensor:
         """(b·n, *shape) of the slice images (b) and the rising draws (n,), on the device and in the dtype of x."""
@@ -80,7 +82,7 @@ class Noise:
             count = min(self.chunk, self.samples - c * self.chunk)
             counter = generator(self.seed, self.stream, self.items[i], c)
             noise = torch.randn(count, *self.x.shape[1:], dtype=torch.float32, generator=counter)
-            if len(self._last) == HELD:
+            if len(self._last) == self._most:
                 self._last.pop(next(iter(self._last)))  # the oldest
             self._last[i, c] = balance(noise, self.group)
         return self._last[i, c]
@@ -105,8 +107,10 @@ class Draws:
         self.logsnr, self.weight = (values.to(home(x.device)) for values in drawn)
 
     def blocks(self, rows: int) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-        """progress.blocks of about `rows` rows."""
-        return blocks(len(self._keys), self.noise.samples, rows, self.unit, self._keys)
+        """progress.blocks of about `rows` rows; in few turns where each would draw all noise again, at a cost."""
+        numbers, samples = self.noise.x[0].numel(), self.noise.samples
+        most = MOST if numbers > LARGE or numbers * samples <= HELD else 2
+        return blocks(len(self._keys), samples, rows, self.unit, self._keys, most)
 
     def __call__(self, images: slice, draws: np.ndarray) -> tuple[torch.Tensor, ...]:
         """Of a slice of b images and rising draws (n,): these on the device, noise (b·n, *shape), log-SNRs (b·n,),

@@ -22,7 +22,7 @@ import torch
 
 from .checks import refuse
 
-MOST = 8  # turns
+MOST = 8  # turns of a pass over one image
 SECONDS = 3.0  # a bar draws itself when more of them remain
 WATCHED = ContextVar("WATCHED", default=True)  # whether somebody may look at bars
 KEPT = ContextVar("KEPT", default=True)  # whether an interrupted pass gives what it has
@@ -134,27 +134,28 @@ def _each(items, count, progress, size, unit):
 # --------------------------------------------------------------------------------------------------------------- order
 
 
-def turns(strata: int, each: int) -> int:
+def turns(strata: int, each: int, most: int = MOST) -> int:
     """In how many turns the strata of an image are measured, with `each` of them in a call of the denoiser.
 
-    At most eight, an even number of strata in each, and not so many that calls become small.
+    At most `most`, an even number of strata in each, and not so many that calls become small.
     """
     calls = -(-strata // each)
-    fitting = (t for t in range(1, min(MOST, calls) + 1) if strata % (2 * t) == 0)
+    fitting = (t for t in range(1, min(most, calls) + 1) if strata % (2 * t) == 0)
     return max((t for t in fitting if 2 * t * -(-strata // t // each) <= 3 * calls), default=1)
 
 
 def blocks(
-    count: int, samples: int, rows: int, unit: int = 2, keys: Sequence[Any] | None = None
+    count: int, samples: int, rows: int, unit: int = 2, keys: Sequence[Any] | None = None, most: int = MOST
 ) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
     """(images, draws, measured) of blocks of about `rows` rows, in the order of a pass over `count` images.
 
     images: a slice; draws (n,): rising numbers of their draws, whole strata of `unit` draws; measured (m,): all draws
     of these images that are measured after the block if they are a stratified sample, else none.
     keys: whole numbers or tuples of them, one for each image, from which the order of its strata follows.
+    most: turns.
     """
     images, size, strata = max(1, rows // samples), max(1, rows // unit), -(-samples // unit)
-    several = turns(strata, size) if samples % unit == 0 else 1
+    several = turns(strata, size, most) if samples % unit == 0 else 1
     for first in range(0, count, images):
         order = np.arange(strata).reshape(-1, several)
         if several > 1:
