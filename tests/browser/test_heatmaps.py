@@ -17,6 +17,7 @@ from torch.nn.functional import interpolate
 
 import infodecomp as idc
 from infodecomp.captions import units
+from infodecomp.integrate import Logistic
 from infodecomp.scenes.grammar import FUNCTION
 
 AXE = Path(axe_core_python.__file__).parent / "axe.min.js"
@@ -36,7 +37,8 @@ class Truth:
         x = torch.rand(1, 3, H, W, generator=random) - 0.5
         signs = [
             idc.pointwise_information(
-                lambda z, logsnr, c: z * (0.5 if c is None else c), x, torch.tensor([[[[s]]]]), kind=k, samples=20
+                *(lambda z, logsnr, c: z * (0.5 if c is None else c), x, torch.tensor([[[[s]]]])),
+                **{"kind": k, "samples": 200, "proposal": Logistic(clip=6.0)},  # many: few draws carry these
             )
             for s in (0.45, 0.4, 0.6, 0.55, 0.3)
             for k in ("orthogonal", "standard")
