@@ -11,7 +11,7 @@ from .denoiser import Model
 from .estimates.alternatives import Alternatives, along_paths, check_paths
 from .estimates.estimate import Estimate, run
 from .estimates.measure import Quantity
-from .estimates.sampling import Sampling
+from .estimates.sampling import Sampling, samples_of
 from .integrate import Proposal
 
 ENDS = {"orthogonal": "", "standard": "_standard"}  # of the names of the lists of WordMaps
@@ -60,7 +60,7 @@ def word_maps(
     placeholder: str | None = None,
     alternatives: Callable[[str, int], Alternatives] | None = None,
     noise: str = "plain",
-    samples: int = 100,
+    samples: int | None = None,
     seed: int = 0,
     proposal: Proposal | str | None = None,
     batch_size: int | None = None,
@@ -81,7 +81,7 @@ def word_maps(
     Lists of images and captions (and words: None, or one entry for each) give a list of WordMaps, in one pass for those
     with equally many chosen words. Image i has the noise of row i of x in infodecomp.nll; measured alone, of row 0.
     """
-    sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples)
+    sampling = Sampling(samples_of(samples, model), seed, proposal, batch_size, noise, tolerance, max_samples)
     _check_options(model, placeholder, alternatives, sampling)
     asked, x = _asked(model, image, caption, words, placeholder), model.encode(image)
     if len(x) != len(asked):
@@ -136,7 +136,8 @@ def _asked(model, image, caption, words, placeholder):
     for picture, text, some in zip(images, captions, words, strict=True):
         chosen = _chosen(model, text, some)
         rest = [without(text, start, stop, placeholder) for start, stop, _ in chosen]
-        found.append(_Asked(picture, text, [word_at(text, *unit[:2]) for unit in chosen], [u[0] for u in chosen], rest))
+        drawn = getattr(model, "drawn", lambda image: image)(picture)  # a picture named by its character
+        found.append(_Asked(drawn, text, [word_at(text, *unit[:2]) for unit in chosen], [u[0] for u in chosen], rest))
     return found
 
 

@@ -12,7 +12,7 @@ from ..integrate import Proposal
 from .alternatives import Alternatives, against, averaged
 from .estimate import Estimate, run
 from .measure import Quantity
-from .sampling import Sampling, check_kind
+from .sampling import Sampling, check_kind, samples_of
 
 
 def nll(
@@ -21,7 +21,7 @@ def nll(
     condition: Condition = None,
     *,
     noise: str = "plain",
-    samples: int = 100,
+    samples: int | None = None,
     seed: int = 0,
     proposal: Proposal | str | None = None,
     batch_size: int | None = None,
@@ -32,8 +32,8 @@ def nll(
 
     denoiser: callable (z, logsnr, condition) -> eps_hat. x (B, *shape) floating point. condition: None or a str, the
     same for every row, or a list, tensor or tuple of tensors with B rows or 1. samples: draws of (log-SNR, noise)
-    per image, even; the same seed gives the same numbers for every batch_size (rows per call; None: 2¹⁸ numbers per
-    call on a CPU, 2²⁰ elsewhere; halved when memory runs out).
+    per image, even (None: the denoiser's `default_samples`, else 100); the same seed gives the same numbers for every
+    batch_size (rows per call; None: 2¹⁸ numbers per call on a CPU, 2²⁰ elsewhere; halved when memory runs out).
     proposal: where log-SNRs are drawn (infodecomp.integrate); None: the denoiser's; "fit": from a pilot run.
     noise: "plain", or "balanced": the noises of two neighbouring bins are opposite, so that terms linear in the
     noise cancel. Same mean and no more evaluations; the standard error then has half of the degrees of freedom.
@@ -43,7 +43,7 @@ def nll(
     (Estimate.tail); a warning, where that exceeds a third of the standard error and no proposal was given.
     Raises ValueError for any other argument, and for a denoiser that returns another shape, NaN or infinity.
     """
-    sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples)
+    sampling = Sampling(samples_of(samples, denoiser), seed, proposal, batch_size, noise, tolerance, max_samples)
     return run(x, {"condition": (denoiser, condition)}, [Quantity("nll", 0)], sampling)[0]
 
 
@@ -55,7 +55,7 @@ def pointwise_information(
     *,
     kind: str = "orthogonal",
     noise: str = "plain",
-    samples: int = 100,
+    samples: int | None = None,
     seed: int = 0,
     proposal: Proposal | str | None = None,
     batch_size: int | None = None,
@@ -73,7 +73,7 @@ def pointwise_information(
     Other arguments, Returns and Raises: as for nll.
     """
     check_kind(kind)
-    sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples)
+    sampling = Sampling(samples_of(samples, denoiser), seed, proposal, batch_size, noise, tolerance, max_samples)
     if isinstance(given, Alternatives):
         return against(denoiser, x, y, given, kind, sampling)
     return run(x, {"y": (denoiser, y), "given": (denoiser, given)}, [Quantity(kind, 0, 1)], sampling)[0]
@@ -127,7 +127,7 @@ def compare(
     conditions: list,
     *,
     noise: str = "plain",
-    samples: int = 100,
+    samples: int | None = None,
     seed: int = 0,
     proposal: Proposal | str | None = None,
     batch_size: int | None = None,
@@ -143,7 +143,8 @@ def compare(
     """
     if not isinstance(conditions, list) or not conditions:
         refuse("conditions", "a list of at least one condition", conditions)
-    sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples)
+    every = denoiser, *(c[0] for c in conditions if _is_pair(c))
+    sampling = Sampling(samples_of(samples, *every), seed, proposal, batch_size, noise, tolerance, max_samples)
     quantities = [Quantity("nll", k) for k in range(len(conditions))]
     both = [(a, b) for b in range(len(conditions)) for a in range(b)]
     quantities += [Quantity(kind, a, b) for a, b in both for kind in ("standard", "orthogonal")]
@@ -172,7 +173,7 @@ def posterior(
     alternatives: Alternatives,
     *,
     noise: str = "plain",
-    samples: int = 100,
+    samples: int | None = None,
     seed: int = 0,
     proposal: Proposal | str | None = None,
     batch_size: int | None = None,
@@ -189,7 +190,7 @@ def posterior(
         refuse("alternatives", "an infodecomp.Alternatives", alternatives)
     count, x = len(alternatives.conditions), batch("x", x)
     alternatives.check_rows(len(x))
-    sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples)
+    sampling = Sampling(samples_of(samples, denoiser), seed, proposal, batch_size, noise, tolerance, max_samples)
     pairs = {f"conditions[{k}]": (denoiser, c) for k, c in enumerate(alternatives.conditions)}
     ratios = run(x, pairs, [Quantity("standard", k, 0) for k in range(count)], sampling)
     prior = alternatives.prior.to(home(x.device)).reshape(-1, count)

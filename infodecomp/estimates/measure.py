@@ -136,6 +136,8 @@ def measure(
     drawn = draw_logsnr(proposal, sampling.seed, stream, items, samples // 2)
     logsnr, weight = (values.to(home(x.device)) for values in drawn)
     fewest = min(e.rows for e in evaluations.values())
+    for key, denoiser in {id(d): d for d, _ in pairs if hasattr(d, "expect")}.items():
+        denoiser.expect([condition for d, condition in pairs if id(d) == key])
     for images, draws in blocks(len(x), samples, fewest, noise_of.unit):
         noise, alpha = noise_of(images, draws), logsnr[images, draws].flatten()
         rows = torch.arange(images.stop - images.start).repeat_interleave(draws.stop - draws.start)
