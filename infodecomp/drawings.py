@@ -144,9 +144,10 @@ def _drawn(data, size, name):
 def _first_alike(pictures):
     """For each picture the first one that looks the same: that differs by at most ALIKE levels everywhere."""
     flat = pictures.reshape(len(pictures), -1)
-    values, found = flat.astype(np.float32) / 255, list(range(len(flat)))
+    values, found = flat.astype(np.float32), list(range(len(flat)))
+    values /= 255
     values -= values.mean(0)
-    norms = (values**2).sum(1)
+    norms = np.einsum("ij,ij->i", values, values)
     most = flat.shape[1] * (ALIKE / 255) ** 2 + 0.1  # squared distance of two alike, and rounding
     for start in range(0, len(flat), 256):
         rows = slice(start, start + 256)

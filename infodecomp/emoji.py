@@ -192,7 +192,8 @@ class ExactEmoji(InWorld, Model, FiniteSet):
     world: Emoji
 
     def __init__(self, world: Emoji) -> None:
-        super().__init__(torch.tensor(world.levels).permute(0, 3, 1, 2).double() / 127.5 - 1)
+        levels = torch.from_numpy(np.ascontiguousarray(world.levels.transpose(0, 3, 1, 2)))
+        super().__init__(levels.double().div_(127.5).sub_(1))  # in place: all of it at 48 pixels takes 0.2 GB
         self.world = world
         self.proposal = proposal(super().proposal.range, world.size)
 

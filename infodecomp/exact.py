@@ -259,7 +259,7 @@ class FiniteSet(Exact):
         self.log_weights = log_weights("weights", weights, len(points)).log_softmax(0)
         self.center, self.discrete = points.mean(0), jitter == 0
         self.points, self.jitter = points - self.center, jitter  # centred: smaller numbers, smaller rounding
-        self.norms, self.dim = (self.points**2).sum(1), points.shape[1]
+        self.norms, self.dim = torch.einsum("ij,ij->i", self.points, self.points), points.shape[1]
 
     @cached_property
     def proposal(self) -> Piecewise:
