@@ -96,6 +96,23 @@ def test_unknown_words_and_captions_name_the_nearest(model):
         model.information(COOL, "cat", "cat")
 
 
+BAD = {
+    "sample": [("x",), (0,), (1.5,), (True,), (None,), (1, "x"), (1, -1), (1, None)],
+    "position": [("x",), (None,), (3,), ("🙂🙂",), ([],)],
+    "render": [("x",), (None,), (["😎"],)],
+    "count": [(None,), (3,), (math.nan,)],
+    "alternatives": [(None, 0), (NAME, 9), (NAME, True), (NAME, None), (NAME, "cat")],
+    "log_prob": [("x", ""), (COOL, None)],
+}
+
+
+@pytest.mark.parametrize(("name", "bad"), [(name, bad) for name, each in BAD.items() for bad in each])
+def test_bad_input_is_refused_in_one_line(small, name, bad):
+    with pytest.raises(ValueError, match=r"^(count|seed|picture|caption|word) must ") as error:
+        getattr(small.world, name)(*bad)
+    assert "\n" not in str(error.value)
+
+
 def test_twins_are_one_picture_with_all_their_names(model):
     world = model.world
     assert world.position("🇹🇩") == world.position("🇷🇴")  # Chad and Romania have one flag
@@ -378,3 +395,23 @@ def test_z_scores_of_words_in_three_languages(language, accept):
     covered = (z.abs() < 2).double().mean().item()
     assert abs(z.mean().item()) < 3.3 / len(z) ** 0.5 + 0.1 and covered > 0.93 - 3 * (0.93 * 0.07 / len(z)) ** 0.5
     assert torch.tensor(errors).square().mean().sqrt() < 0.25
+
+
+WORDS = (
+    "😎 sunglasses,😍 heart-eyes,👩‍🦰 red,👩🏽‍🚒 firefighter,👩🏽‍🚒 medium,"
+    "💔 broken,👍 up,🕒 three,💓 beating,🐈‍⬛ black"
+)
+
+
+@pytest.mark.slow  # ten words, 60 estimates of each
+def test_the_default_is_good_to_a_seventh_and_its_errors_cover(model):
+    squares, covered = [], []
+    for picture, word in (pair.split() for pair in WORDS.split(",")):
+        name = model.world.captions(picture)[0]
+        rest = " ".join(w for w in name.split() if w != word)
+        x, truth = model.encode(picture).expand(60, -1, -1, -1).contiguous(), model.information(picture, name, rest)
+        found = idc.pointwise_information(model, x, name, rest, kind="standard")
+        squares.append(((found.nats - truth) / truth).square().mean().item())
+        covered.append(((found.nats - truth).abs() < 2 * found.stderr).double().mean().item())
+    assert np.mean(squares) ** 0.5 < 0.15  # .12
+    assert 0.93 - 3 * (0.93 * 0.07 / 600) ** 0.5 < np.mean(covered) < 0.97 + 3 * (0.97 * 0.03 / 600) ** 0.5  # .95
