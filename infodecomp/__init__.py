@@ -6,7 +6,7 @@ from .estimates.estimate import Estimate
 from .estimates.information import Comparison, Posterior, compare, nll, pointwise_information, posterior
 from .lights import matched_gap, shuffled_gap
 from .loading import load
-from .words import WordMaps, word_maps
+from .words import WordMaps, load_maps, word_maps
 
 __version__ = "0.1.0"
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "flow",
     "integrate",
     "load",
+    "load_maps",
     "matched_gap",
     "nll",
     "pointwise_information",

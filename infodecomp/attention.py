@@ -15,10 +15,11 @@ from torch.nn.functional import interpolate
 
 from .checks import batch, positive, refuse, shown, tensor
 from .denoiser import Condition, distinct
-from .estimates.measure import measure
-from .estimates.sampling import Sampling
+from .estimates.measure import Quantity, measure
+from .estimates.sampling import Sampling, check_condition
 from .integrate import Proposal
 from .noise import DRAWS
+from .progress import unattended
 
 PLAIN = ("AttnProcessor", "AttnProcessor2_0", "SlicedAttnProcessor", "XFormersAttnProcessor", "FusedAttnProcessor2_0")
 RARE = ("spatial_norm", "group_norm", "norm_q", "norm_k", "added_kv_proj_dim", "residual_connection")  # not supported
@@ -209,22 +210,26 @@ def attention_maps(
     seed: int = 0,
     proposal: Proposal | None = None,
     batch_size: int | None = None,
+    progress: bool | None = None,
 ) -> torch.Tensor:
     """(B, tokens, h, w): attention at the estimator's own noise levels (the paper's "attention + information").
 
     The mean over heads, layers and draws (unweighted) while model.unet denoises x_α given the caption or captions, on
     the noise of infodecomp.nll and word_maps with the same x and options; a proposal cannot be fitted, though. model is
-    from infodecomp.load, x (B, C, h, w) from model.encode. Memory does not grow with samples.
+    from infodecomp.load, x (B, C, h, w) from model.encode. Memory does not grow with samples. Ctrl-C ends it
+    without a result.
     """
     if not hasattr(model, "unet"):
         raise ValueError(f"model needs .unet, whose attention is recorded, got {type(model).__name__}")
     if isinstance(proposal, str):  # the pilot of "fit" would be recorded as well
         raise ValueError(f"proposal must be None or a Proposal, got {shown(proposal)}")
-    x, sampling = batch("x", x), Sampling(samples, seed, proposal, batch_size, noise)
+    sampling, x = Sampling(samples, seed, proposal, batch_size, noise, progress=progress), batch("x", x)
     denoiser = _Recorded(model, len(x))
     condition = model.condition(caption), torch.arange(len(x))
+    check_condition("caption", denoiser, condition, len(x))
+    pairs, _ = distinct([(denoiser, condition)], x.device)
     with record(model.unet, keep=denoiser.keep) as recorder:
         denoiser.recorder = proxy(recorder)  # which holds denoiser.keep
-        pairs, _ = distinct([(denoiser, condition)], x.device)
-        measure(x, pairs, [], sampling, sampling.proposal_for(denoiser), DRAWS)
+        with unattended(bars=True):  # a part of the maps would be of no stratified sample
+            measure(x, pairs, [Quantity("mass", 0)], sampling, sampling.proposal_for(denoiser), DRAWS)
     return daam(recorder, x.shape[2:]) / (sampling.samples * sum(layer.heads for layer in recorder.layers.values()))

@@ -13,6 +13,7 @@ from .calls import Evaluations
 from .channel import alpha_bar_to_logsnr, logsnr_to_sigma, sigma_to_logsnr
 from .checks import batch, floats, pair, positive, refuse, whole
 from .denoiser import Condition, Denoiser, check_finite, condition_length
+from .progress import in_sight
 
 # Deterministic, in the scale of the channel, one evaluation at a trained timestep a step.
 SCHEDULERS = "DDIM DDIMParallel DDIMInverse DPMSolverMultistep DPMSolverMultistepInverse DPMSolverSinglestep".split()
@@ -50,13 +51,18 @@ def _checked(denoiser, name, x, condition):
 
 
 @torch.no_grad()
-def heun(denoiser: Denoiser, y: torch.Tensor, condition: Condition, sigmas: torch.Tensor) -> torch.Tensor:
-    """Carry y (B, *shape) = x + sigma·ε along the flow from sigmas[0] to sigmas[-1], two evaluations a step."""
+def heun(
+    denoiser: Denoiser, y: torch.Tensor, condition: Condition, sigmas: torch.Tensor, progress: bool | None = None
+) -> torch.Tensor:
+    """Carry y (B, *shape) = x + sigma·ε along the flow from sigmas[0] to sigmas[-1], two evaluations a step.
+
+    progress: whether a bar shows rows done, rate and time left; None: where somebody looks and more than 3 s remain.
+    """
     y, sigmas = _checked(denoiser, "y", y, condition), floats("sigmas", sigmas, finite=True)
     if sigmas.ndim != 1 or len(sigmas) < 2 or not bool((sigmas > 0).all()):
         refuse("sigmas", "two or more positive numbers", sigmas)
     evaluations = Evaluations(denoiser, y)
-    for sigma, following in pairwise(sigmas.tolist()):
+    for sigma, following in in_sight(pairwise(sigmas.tolist()), len(sigmas) - 1, progress, 2 * len(y)):
         slope = _eps_hat(evaluations, y, sigma, condition)
         ahead = _eps_hat(evaluations, y + (following - sigma) * slope, following, condition)
         y = y + (following - sigma) * (slope + ahead) / 2
@@ -77,7 +83,14 @@ def _sigmas(denoiser, steps, range):
 
 
 @torch.no_grad()
-def scheduled(denoiser: Denoiser, z: torch.Tensor, condition: Condition, scheduler: Any, steps: int) -> torch.Tensor:
+def scheduled(
+    denoiser: Denoiser,
+    z: torch.Tensor,
+    condition: Condition,
+    scheduler: Any,
+    steps: int,
+    progress: bool | None = None,
+) -> torch.Tensor:
     """Carry z (B, *shape) = x_α through all steps of a diffusers scheduler, in its own direction.
 
     ValueError for a scheduler that does not expect ε, has no alphas_cumprod, clips or thresholds, draws noise, or takes
@@ -96,7 +109,7 @@ def scheduled(denoiser: Denoiser, z: torch.Tensor, condition: Condition, schedul
         raise ValueError(f"scheduler must neither clip, threshold nor draw noise, and use trained timesteps, got {got}")
     scheduler.set_timesteps(steps)
     evaluations = Evaluations(denoiser, z)
-    for t in scheduler.timesteps:
+    for t in in_sight(scheduler.timesteps, len(scheduler.timesteps), progress, len(z)):
         logsnr = alpha_bar_to_logsnr(bar[t]).to(z)
         z = scheduler.step(evaluations(z, logsnr.repeat(len(z)), condition), t, z).prev_sample
     check_finite(z)
@@ -111,17 +124,19 @@ def to_noise(
     steps: int = 100,
     range: tuple[float, float] | None = None,
     scheduler: Any = None,
+    progress: bool | None = None,
 ) -> torch.Tensor:
     """Encode x (B, *shape) as noise of unit variance: x is treated as data at the smallest sigma of the flow.
 
     range: log-SNRs between which the flow runs; None: the denoiser's own. scheduler: None for Heun's method; else an
-    inverse scheduler of diffusers, such as DDIMInverseScheduler, over its own levels. Raises ValueError for no range.
+    inverse scheduler of diffusers, such as DDIMInverseScheduler, over its own levels.
+    progress: as in heun. Raises ValueError for no range.
     """
     if scheduler is not None:
-        return scheduled(denoiser, x, condition, scheduler, steps)
+        return scheduled(denoiser, x, condition, scheduler, steps, progress)
     x = _checked(denoiser, "x", x, condition)
     sigmas = _sigmas(denoiser, steps, range).flip(0)
-    return heun(denoiser, x, condition, sigmas) / _scale(sigmas[-1].item())
+    return heun(denoiser, x, condition, sigmas, progress) / _scale(sigmas[-1].item())
 
 
 def from_noise(
@@ -132,14 +147,15 @@ def from_noise(
     steps: int = 100,
     range: tuple[float, float] | None = None,
     scheduler: Any = None,
+    progress: bool | None = None,
 ) -> torch.Tensor:
     """Decode noise (B, *shape) of unit variance to data at the smallest sigma: the inverse of to_noise, up to the
     error of the solver.
 
-    scheduler: None for Heun's method; else one of diffusers, such as DDIMScheduler.
+    scheduler: None for Heun's method; else one of diffusers, such as DDIMScheduler. progress: as in heun.
     """
     if scheduler is not None:
-        return scheduled(denoiser, noise, condition, scheduler, steps)
+        return scheduled(denoiser, noise, condition, scheduler, steps, progress)
     noise = _checked(denoiser, "noise", noise, condition)
     sigmas = _sigmas(denoiser, steps, range)
-    return heun(denoiser, noise * _scale(sigmas[0].item()), condition, sigmas)
+    return heun(denoiser, noise * _scale(sigmas[0].item()), condition, sigmas, progress)

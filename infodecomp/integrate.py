@@ -138,9 +138,8 @@ class Piecewise(Proposal):
 
     def __init__(self, edges: Values, masses: Values, *, stratified: bool = True) -> None:
         edges, masses = tensor("edges", edges, [1]), tensor("masses", masses, [1])
-        if len(edges) != len(masses) + 1 or not bool(
-            (edges.diff() > 0).all() and (masses > 1e-15 * masses.sum()).all()
-        ):
+        good = (edges.diff() > 0).all() and (masses > 1e-15 * masses.sum()).all()
+        if len(edges) != len(masses) + 1 or not bool(good):
             got = f"got {len(edges)} edges and {len(masses)} masses from {masses.min():g} to {masses.max():g}"
             raise ValueError(f"edges must increase, and masses be positive, one for each cell between them, {got}")
         super().__init__(edges[0].item(), edges[-1].item(), stratified)

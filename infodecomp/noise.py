@@ -5,14 +5,19 @@ of processes and order of the images.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+import numpy as np
 import torch
 
+from .checks import home
 from .denoiser import send
 from .integrate import Proposal
+from .progress import MOST, blocks
 
 BLOCK = 2**18  # numbers of noise drawn at a time for one image; another value is another noise for every seed
+HELD = 32 * BLOCK  # numbers of noise that are kept: turns (see progress) come back to them
+LARGE = 2**14  # numbers of an x, above which a denoiser is much slower than its noise
 DRAWS, PILOT, TRIAL, ENDS, PATHS = range(5)  # streams: the estimate's, "fit"'s pilot, tolerance's, both ends, paths
 
 
@@ -50,7 +55,7 @@ def draw_logsnr(
 
 
 class Noise:
-    """The noise of images (a slice) and draws (a slice), image by image, from counters; the last chunk is kept.
+    """The noise of images (a slice) and draws (n,), image by image, from counters; the last chunks are kept.
 
     Each image of x (B, *shape) has `samples` draws in chunks, keyed by its number in `items`; the same for every dtype.
     """
@@ -60,20 +65,56 @@ class Noise:
         self.samples, self.items = samples, items
         self.unit = unit = 2 * group
         self.chunk = unit * max(1, min(-(-self.samples // unit), BLOCK // (unit * x[0].numel())))
-        self._last = None, None
+        self._last: dict[tuple[int, int], torch.Tensor] = {}
+        self._most = max(1, HELD // (self.chunk * x[0].numel()))
 
-    def __call__(self, images: slice, draws: slice) -> torch.Tensor:
-        """(b·n, *shape) of the slices images (b) and draws (n), on the device and in the dtype of x."""
-        parts, chunk = [], self.chunk
-        for i in range(images.start, images.stop):
-            for c in range(draws.start // chunk, -(-draws.stop // chunk)):
-                parts.append(self._drawn(i, c)[max(draws.start - c * chunk, 0) : draws.stop - c * chunk])
-        return send(torch.cat(parts), self.x.device).to(self.x.dtype)
+    def __call__(self, images: slice, draws: np.ndarray) -> torch.Tensor:
+        """(b·n, *shape) of the slice images (b) and the rising draws (n,), on the device and in the dtype of x."""
+        chunks, places = np.unique(draws // self.chunk, return_index=True)
+        own = [torch.from_numpy(part % self.chunk) for part in np.split(draws, places[1:])]
+        each = [
+            (i, int(c), part) for i in range(images.start, images.stop) for c, part in zip(chunks, own, strict=True)
+        ]
+        return send(torch.cat([self._drawn(i, c)[part] for i, c, part in each]), self.x.device).to(self.x.dtype)
 
     def _drawn(self, i, c):
-        if self._last[0] != (i, c):
+        if (i, c) not in self._last:
             count = min(self.chunk, self.samples - c * self.chunk)
             counter = generator(self.seed, self.stream, self.items[i], c)
             noise = torch.randn(count, *self.x.shape[1:], dtype=torch.float32, generator=counter)
-            self._last = (i, c), balance(noise, self.group)
-        return self._last[1]
+            if len(self._last) == self._most:
+                self._last.pop(next(iter(self._last)))  # the oldest
+            self._last[i, c] = balance(noise, self.group)
+        return self._last[i, c]
+
+
+class Draws:
+    """What a pass draws for the images of x: logsnr and weight (B, samples), and the noise."""
+
+    def __init__(
+        self,
+        x: torch.Tensor,
+        samples: int,
+        items: Sequence[int],
+        seed: int,
+        stream: int,
+        group: int,
+        proposal: Proposal,
+    ) -> None:
+        self.noise = Noise(x, samples, items, seed, stream, group)
+        drawn = draw_logsnr(proposal, seed, stream, items, samples // 2)
+        self.unit, self._keys = self.noise.unit, [(seed, item) for item in items]
+        self.logsnr, self.weight = (values.to(home(x.device)) for values in drawn)
+
+    def blocks(self, rows: int) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+        """progress.blocks of about `rows` rows; in few turns where each would draw all noise again, at a cost."""
+        numbers, samples = self.noise.x[0].numel(), self.noise.samples
+        most = MOST if numbers > LARGE or numbers * samples <= HELD else 2
+        return blocks(len(self._keys), samples, rows, self.unit, self._keys, most)
+
+    def __call__(self, images: slice, draws: np.ndarray) -> tuple[torch.Tensor, ...]:
+        """Of a slice of b images and rising draws (n,): these on the device, noise (b·n, *shape), log-SNRs (b·n,),
+        weights (b, n)."""
+        places = send(torch.from_numpy(draws), self.logsnr.device)
+        alpha, weight = (values[images][:, places] for values in (self.logsnr, self.weight))
+        return places, self.noise(images, draws), alpha.flatten(), weight

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .checks import batch, positive, refuse, whole
+from .models.pictures import pictures as read
 
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 POSITIVE, SIGNED = "viridis", "PuOr_r"  # colour maps for quantities ≥ 0 and for signed ones
@@ -31,17 +33,29 @@ def setup() -> None:
     )
 
 
-def pictures(images: torch.Tensor, titles: Sequence[str] | None = None, *, width: float = 7.0) -> Figure:
-    """A row of pictures (N, C, h, w), C = 1 or 3, from black at −1 to white at 1 (clipped). Returns the figure."""
-    if not isinstance(images, torch.Tensor) or images.ndim != 4 or images.shape[1] not in (1, 3) or not len(images):
+def _rows(images):
+    """Pictures as arrays (h, w[, 3]) that imshow takes."""
+    if not isinstance(images, torch.Tensor) or images.dtype == torch.uint8:
+        images = read(images, "images")
+    if not isinstance(images, torch.Tensor):
+        return [np.asarray(image) for image in images]
+    if images.ndim != 4 or images.shape[1] not in (1, 3) or not len(images):
         refuse("images", "a tensor (N, C, h, w) with C 1 or 3", images)
+    unit = (batch("images", images).cpu().clamp(-1, 1) + 1) / 2
+    return [image.permute(1, 2, 0).squeeze(-1).numpy() for image in unit]
+
+
+def pictures(images: Any, titles: Sequence[str] | None = None, *, width: float = 7.0) -> Figure:
+    """A row of pictures, one or a list of PIL pictures, paths and uint8 arrays of any sizes; or a float tensor
+    (N, C, h, w), C = 1 or 3, from black at −1 to white at 1 (clipped). Returns the figure."""
+    images = _rows(images)
     if titles is not None and (isinstance(titles, str) or not hasattr(titles, "__len__") or len(titles) != len(images)):
         refuse("titles", f"{len(images)}, one for each picture", titles)
-    images, width = batch("images", images), positive("width", width)
-    figure, axes = plt.subplots(1, len(images), figsize=(width, width / len(images) + 0.35), squeeze=False)
+    width, aspects = positive("width", width), [image.shape[1] / image.shape[0] for image in images]
+    size, ratios = (width, width / sum(aspects) + 0.35), {"width_ratios": aspects}
+    figure, axes = plt.subplots(1, len(images), figsize=size, squeeze=False, gridspec_kw=ratios)
     for i, (axis, image) in enumerate(zip(axes[0], images, strict=True)):
-        shown = (image.detach().cpu().clamp(-1, 1) + 1) / 2
-        axis.imshow(shown.permute(1, 2, 0).squeeze(-1).numpy(), cmap="gray", vmin=0, vmax=1)
+        axis.imshow(image, cmap="gray", vmin=0, vmax=1)
         axis.set_axis_off()
         if titles:
             axis.set_title(titles[i], fontsize=9)

@@ -1,30 +1,41 @@
 """Word by word: the information of each word of a caption about a picture, alone and given the rest, from one pass."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from os import PathLike
 from typing import Any, NamedTuple
+
+import numpy as np
+import torch
 
 from .captions import find, is_word, units, without, word_at
 from .checks import is_whole, refuse, shown
 from .checks import text as check_text
 from .denoiser import Model
 from .estimates.alternatives import Alternatives, along_paths, check_paths
-from .estimates.estimate import Estimate, run
+from .estimates.estimate import Estimate, Profile, run
 from .estimates.measure import Quantity
 from .estimates.sampling import Sampling, samples_of
 from .integrate import Proposal
+from .models.pictures import picture
+from .progress import dispensable
+from .saved import Saved, describe, read
 
 ENDS = {"orthogonal": "", "standard": "_standard"}  # of the names of the lists of WordMaps
+PLAIN = int | float | str | None  # settings that are kept as they are
 
 
 @dataclass(frozen=True)
-class WordMaps:
+class WordMaps(Saved):
     """The information of each word about one image. Lists run over `words`; each Estimate has one row.
 
+    image: the picture as the model saw it, RGB, cut and sized as model.encode does; what was given, if the model has
+    no `frame`.
     mi: i^o(x; word alone); cmi: i^o(x; word | rest of the caption); mi_standard and cmi_standard: the same as i^s, on
     the same noise. .nats, .stderr, .map and .map_stderr of each as everywhere; resolution: (h, w) of the maps.
     positions: where in caption.split() each word or phrase begins. against: None, or i^o and its map with the mixture
     of the word's alternatives as context, which a denoiser that is poor without the word cannot inflate.
+    about: {"model": its name, class and a hash of its weights, "settings": the options of word_maps}.
     """
 
     image: Any
@@ -36,6 +47,7 @@ class WordMaps:
     mi_standard: list[Estimate]
     cmi_standard: list[Estimate]
     against: list[Estimate] | None = None
+    about: dict[str, Any] = field(default_factory=dict)
 
     @property
     def resolution(self) -> tuple[int, int]:
@@ -49,6 +61,16 @@ class WordMaps:
             for word, m, c in zip(self.words, self.mi, self.cmi, strict=True)
         ]
         return f"WordMaps({'; '.join(each)} nats)"
+
+
+def load_maps(path: str | PathLike) -> Any:
+    """The WordMaps or the Estimate that .save(path) wrote, on the CPU; HeatMaps shows WordMaps without their model.
+
+    infodecomp.saved.about(path) says of which model they are and by which versions they were made. Raises ValueError
+    for other files and damaged ones.
+    """
+    classes = WordMaps, Estimate, Profile, *Profile.__subclasses__()
+    return read(path, {found.__name__: found for found in classes})
 
 
 def word_maps(
@@ -66,12 +88,13 @@ def word_maps(
     batch_size: int | None = None,
     tolerance: float | None = None,
     max_samples: int | None = None,
+    progress: bool | None = None,
 ) -> WordMaps | list[WordMaps]:
     """MI and CMI of words with a picture, in nats and per pixel: 2W + 2 evaluations per sample for W words.
 
-    model: from infodecomp.load. image: what model.encode takes. words: None for all (but dashes and other marks that
-    stand alone); else a list of words and phrases (each of its occurrences, as a whole word whatever its case,
-    punctuation aside) or of positions in caption.split().
+    model: from infodecomp.load. image: a picture as model.encode takes it: a path, PIL, an array. words: None for all
+    (but dashes and other marks that stand alone); else a list of words and phrases (each of its occurrences, as a whole
+    word whatever its case, punctuation aside) or of positions in caption.split().
     The context of a word is the caption without it, or with a placeholder ("_") in its place.
     alternatives: a function of (caption, position) that gives Alternatives, such as infodecomp.scenes.alternatives;
     then each word is measured against them as well, at one more evaluation per sample and alternative.
@@ -79,18 +102,38 @@ def word_maps(
     word that is not in the caption.
 
     Lists of images and captions (and words: None, or one entry for each) give a list of WordMaps, in one pass for those
-    with equally many chosen words. Image i has the noise of row i of x in infodecomp.nll; measured alone, of row 0.
+    with equally many chosen words; after Ctrl-C, of those that are complete. Image i has the noise of row i of x in
+    infodecomp.nll; measured alone, of row 0.
     """
-    sampling = Sampling(samples_of(samples, model), seed, proposal, batch_size, noise, tolerance, max_samples)
+    samples = samples_of(samples, model)
+    sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples, progress=progress)
     _check_options(model, placeholder, alternatives, sampling)
-    asked, x = _asked(model, image, caption, words, placeholder), model.encode(image)
+    asked = _asked(model, image, caption, words, placeholder)
+    found = _in_groups(model, model.encode(image), asked, alternatives, sampling)
+    settings = {"placeholder": placeholder, "alternatives": alternatives is not None} | vars(sampling)
+    plain = {name: value if isinstance(value, PLAIN) else repr(value) for name, value in settings.items()}
+    found = [replace(one, about={"model": describe(model), "settings": plain}) for one in found]
+    return found if isinstance(caption, list | tuple) else found[0]
+
+
+def _in_groups(model, x, asked, alternatives, sampling):
+    """WordMaps of all images, from one pass for those with equally many words."""
     if len(x) != len(asked):
         raise ValueError(f"image must be one for each caption, got {len(x)} for {len(asked)}")
-    maps: dict[int, WordMaps] = {}
+    asked = [one._replace(image=_seen(model, one.image)) for one in asked]
+    maps = {}
     for count in sorted({len(one.words) for one in asked}):
         rows = [i for i, one in enumerate(asked) if len(one.words) == count]
-        maps |= zip(rows, _measured(model, x, asked, rows, alternatives, sampling), strict=True)
-    return [maps[i] for i in range(len(asked))] if isinstance(caption, list | tuple) else maps[0]
+        estimates = _estimates(model, x, [asked[i] for i in rows], replace(sampling, items=rows), rows)
+        first = next(iter(estimates.values()))
+        whole = len(first.nats) == len(rows) and first.profile.logsnr.shape[1] == first.samples  # not stopped
+        for row, i in enumerate(rows[: len(first.nats)]):
+            against = _against(model, x, asked[i], i, alternatives, sampling) if alternatives and whole else None
+            maps[i] = _maps(asked[i], estimates, row, against)
+            whole = whole and (against is not None or alternatives is None)
+        if not whole:
+            break
+    return [maps[i] for i in sorted(maps)]
 
 
 def _check_options(model, placeholder, alternatives, sampling):
@@ -105,11 +148,10 @@ def _check_options(model, placeholder, alternatives, sampling):
 
 
 def _against(model, x, one, i, alternatives, sampling):
-    """Image i against the alternatives of each of its words, None where there is no such function."""
-    if alternatives is None:
-        return None
+    """Image i against the alternatives of each of its words; None if Ctrl-C stops it, with a warning."""
     given, only = [alternatives(one.caption, start) for start in one.positions], replace(sampling, items=[i])
-    return [along_paths(model, x[i : i + 1], one.caption, other, "orthogonal", only) for other in given]
+    with dispensable("stopped: nothing is known against the alternatives"):
+        return [along_paths(model, x[i : i + 1], one.caption, other, "orthogonal", only) for other in given]
 
 
 class _Asked(NamedTuple):
@@ -133,17 +175,28 @@ def _asked(model, image, caption, words, placeholder):
         got = f"{len(images)}, {len(captions)} and {len(words)}"
         raise ValueError(f"image, caption and words must be lists of one length, got {got}")
     found = []
-    for picture, text, some in zip(images, captions, words, strict=True):
+    for one, text, some in zip(images, captions, words, strict=True):
         chosen = _chosen(model, text, some)
         rest = [without(text, start, stop, placeholder) for start, stop, _ in chosen]
-        drawn = getattr(model, "drawn", lambda image: image)(picture)  # a picture named by its character
+        drawn = getattr(model, "drawn", lambda image: image)(one)  # a picture named by its character
         found.append(_Asked(drawn, text, [word_at(text, *unit[:2]) for unit in chosen], [u[0] for u in chosen], rest))
     return found
 
 
-def _measured(model, x, asked, rows, alternatives, sampling):
-    """WordMaps of some rows, which have equally many words, from one pass."""
-    some = [asked[i] for i in rows]
+def _seen(model, image):
+    """A picture as the model sees it; floats from −1 to 1 have the model's size already."""
+    frame = getattr(model, "frame", None)
+    if not callable(frame):
+        return image
+    array = isinstance(image, torch.Tensor | np.ndarray)
+    if array and "float" in str(image.dtype):
+        return picture(image, "images")
+    batch = isinstance(image, list | tuple) or (array and image.ndim == 4)  # of one, or encode had refused it
+    return frame(image[0] if batch else image).convert("RGB")
+
+
+def _estimates(model, x, some, sampling, rows):
+    """{("mi" or so, position of the word): Estimate} of some rows, which have equally many words, from one pass."""
     texts = zip(*([one.caption, *one.words, *one.rest] for one in some), strict=True)
     conditions = [None, *(list(column) if len(some) > 1 else column[0] for column in texts)]
     count = len(some[0].words)
@@ -151,13 +204,14 @@ def _measured(model, x, asked, rows, alternatives, sampling):
     cmi = {("cmi" + end, k): Quantity(kind, 1, 2 + count + k) for kind, end in ENDS.items() for k in range(count)}
     quantities = mi | cmi
     pairs = {f"conditions[{k}]": (model, condition) for k, condition in enumerate(conditions)}
-    found = run(x[rows], pairs, list(quantities.values()), replace(sampling, items=rows))
-    estimates = dict(zip(quantities, found, strict=True))
+    return dict(zip(quantities, run(x[rows], pairs, list(quantities.values()), sampling), strict=True))
+
+
+def _maps(one, estimates, row, against):
+    """WordMaps of one row of the estimates."""
     names = [what + end for what in ("mi", "cmi") for end in ENDS.values()]
-    for row, (i, one) in enumerate(zip(rows, some, strict=True)):
-        lists = {name: [estimates[name, k][row] for k in range(count)] for name in names}
-        against = _against(model, x, one, i, alternatives, sampling)
-        yield WordMaps(one.image, one.caption, one.words, one.positions, **lists, against=against)
+    lists = {name: [estimates[name, k][row] for k in range(len(one.words))] for name in names}
+    return WordMaps(one.image, one.caption, one.words, one.positions, **lists, against=against)
 
 
 def _chosen(model, caption, words):

@@ -258,6 +258,8 @@ def test_attention_at_the_estimators_own_noise():
         heads = sum(layer.heads for layer in recorder.layers.values())
         assert torch.allclose(found[i], daam(recorder, (16, 16)).mean(0) / heads, atol=1e-5)
     assert torch.allclose(found.sum(1), torch.ones(2, 16, 16), atol=1e-5)
+    more = attention_maps(MODEL, X[:1], CAPTIONS[0], samples=60)  # ends of the range are no draws of it
+    assert torch.allclose(more.sum(1), torch.ones(1, 16, 16), atol=1e-5)
 
 
 def test_attention_maps_of_one_image_in_any_batches_change_no_estimate():

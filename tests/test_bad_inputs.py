@@ -2,6 +2,7 @@
 
 import math
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,19 @@ import torch
 from PIL import Image
 
 import infodecomp as idc
-from infodecomp import attention, captions, channel, datasets, denoiser, flow, integrate, numbers, plot, vocabulary
+from infodecomp import (
+    attention,
+    captions,
+    channel,
+    datasets,
+    denoiser,
+    flow,
+    integrate,
+    numbers,
+    plot,
+    saved,
+    vocabulary,
+)
 
 NAN, INF = math.nan, math.inf
 X = torch.zeros(2, 3, dtype=torch.float64)
@@ -17,12 +30,15 @@ SCENE = idc.scenes.scenes()[12345]
 CAPTION = idc.scenes.captions(SCENE)[0]
 PICTURE = idc.scenes.render(SCENE)
 MODEL = idc.load("scenes")
+MEASURED = idc.word_maps(MODEL, PICTURE, CAPTION, [1], samples=2)
+ROOT = Path(__file__).parent.parent
 MAPS = {"MI": {"red": torch.ones(2, 2)}}
 BATCHES = ["x", None, 3, NAN, True, torch.zeros(2, 3, dtype=torch.long), X.bool(), X + NAN, X + INF, X.tolist()]
 NUMBERS = ["x", None, NAN, INF, True, [1.0], torch.zeros(2), 1j]
 COUNTS = ["x", 0, -1, 1.5, NAN, True, None]
 LEVELS = ["x", None, NAN, [None], True, [[1.0], [1.0, 2.0]], torch.tensor([0.0, NAN]), 1j, torch.ones(2) > 0]
 RANGES = ["x", 5, (1.0,), (1.0, 2.0, 3.0), (2.0, 1.0), (1.0, 1.0), (0, INF), (NAN, 1), ("a", "b"), (False, True)]
+FLAGS = ["x", 3, 1, 0.5, []]
 STRINGS = [None, 3, NAN, True, ["a"], torch.zeros(3)]
 
 
@@ -191,15 +207,28 @@ TABLE = {  # a call that takes one argument by name: {the argument: its bad valu
             "steps": COUNTS,
             "range": [r for r in RANGES if r is not None],
             "scheduler": ["x", 3, Scheduler()],
+            "progress": FLAGS,
         },
     ),
     flow.from_noise: (
         {"denoiser": never, "noise": X, "range": (-1.0, 1.0)},
-        {"denoiser": [None, 3], "noise": BATCHES, "condition": [3, ["a"] * 3], "steps": COUNTS, "range": RANGES},
+        {
+            "denoiser": [None, 3],
+            "noise": BATCHES,
+            "condition": [3, ["a"] * 3],
+            "steps": COUNTS,
+            "range": RANGES,
+            "progress": FLAGS,
+        },
     ),
     flow.heun: (
         {"denoiser": never, "y": X, "condition": None, "sigmas": torch.tensor([2.0, 1.0])},
-        {"denoiser": [None, 3], "y": BATCHES, "sigmas": ["x", None, 3.0, [1.0], [1.0, NAN], [1.0, 0.0], [-1.0, 2.0]]},
+        {
+            "denoiser": [None, 3],
+            "y": BATCHES,
+            "sigmas": ["x", None, 3.0, [1.0], [1.0, NAN], [1.0, 0.0], [-1.0, 2.0]],
+            "progress": FLAGS,
+        },
     ),
     captions.core: ({}, {"word": STRINGS}),
     captions.is_word: ({}, {"text": STRINGS}),
@@ -275,6 +304,7 @@ TABLE = {  # a call that takes one argument by name: {the argument: its bad valu
     words: (
         {},
         {
+            "progress": FLAGS,
             "caption": [None, 3, "", "  ", True],
             "words": ["cat", 3, ["dog"], [3], [True], [None], [""], []],
             "placeholder": [3, True],
@@ -285,6 +315,10 @@ TABLE = {  # a call that takes one argument by name: {the argument: its bad valu
         {"model": MODEL, "image": PICTURE, "caption": CAPTION},
         {"model": [None, 3, never], "image images": [None, 3, "no such file", Image.new("RGB", (3, 3)), X, []]},
     ),
+    MEASURED.save: ({}, {"path": [None, 3, "", "no/such/folder/maps", ROOT]}),
+    MEASURED.mi[0].save: ({}, {"path": [None, 3, "", "no/such/folder/estimate", ROOT]}),
+    idc.load_maps: ({}, {"path": [None, 3, "", "no such file", ROOT, ROOT / "README.md"]}),
+    saved.about: ({}, {"path": [None, 3, "", "no such file", ROOT, ROOT / "README.md"]}),
     attention.record: ({}, {"unet": [None, 3, torch.nn.Linear(2, 2)]}),
     attention.word_map: (
         {"maps": torch.ones(1, 3, 2, 2), "tokens": [1]},
@@ -322,8 +356,11 @@ TABLE = {  # a call that takes one argument by name: {the argument: its bad valu
     ),
     MODEL.decode: ({}, {"x": ["x", None, X, torch.zeros(1, 3, 32, 32), torch.zeros(1, 12, 16, 16) + NAN]}),
     MODEL.condition: ({}, {"captions text": [3, True, [3], ["the the the"]]}),
-    MODEL.generate: ({"captions": "red"}, {"captions": [3, [], True], "seed": ["x", -1, True, None], "steps": COUNTS}),
-    MODEL.invert: ({"x": torch.zeros(1, 12, 16, 16)}, {"x": ["x", None, X], "steps": COUNTS}),
+    MODEL.generate: (
+        {"captions": "red"},
+        {"captions": [3, [], True], "seed": ["x", -1, True, None], "steps": COUNTS, "progress": FLAGS},
+    ),
+    MODEL.invert: ({"x": torch.zeros(1, 12, 16, 16)}, {"x": ["x", None, X], "steps": COUNTS, "progress": FLAGS}),
     MODEL.tokens: ({"caption": "red", "position": 0}, {"tokens": []}),
     idc.scenes.render: ({}, {"scene": [None, 3, "x", (1, 2), [], {}]}),
     idc.scenes.captions: ({}, {"scene": [None, 3, "x", (1, 2), [], {}]}),

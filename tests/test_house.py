@@ -20,10 +20,10 @@ MODULES = {
 # From the ground up. A room may import what stands on lower floors; after a colon: the modules of a room, bottom up.
 FLOORS = [
     "checks",
-    "channel, captions",
+    "channel, captions, progress",
     "integrate, denoiser",
     "calls, products",
-    "exact, flow, noise",
+    "exact, flow, noise, saved",
     "estimates: sampling, measure, estimate, alternatives, information",
     "lights",
     "models: pictures, network, kinds, parts, base, diffusers, rows, asking, lesson, told, asked, pretrained, examine",
@@ -186,7 +186,8 @@ def test_public_functions_are_annotated():
 # ------------------------------------------------------------------------------------------------------- public names
 
 PUBLIC = """Alternatives Comparison Estimate HeatMaps Posterior SceneLab WordMaps channel compare denoiser exact flow
-integrate load matched_gap nll pointwise_information posterior scenes shuffled_gap vocabulary word_maps""".split()
+integrate load load_maps matched_gap nll pointwise_information posterior scenes shuffled_gap vocabulary
+word_maps""".split()
 DESIGNED = """nll pointwise_information compare load Alternatives Estimate word_maps HeatMaps channel.add_noise
 exact.Gaussian exact.JointGaussian exact.GaussianMixture exact.FiniteSet scenes.scenes scenes.render scenes.mask
 scenes.captions scenes.log_prob scenes.information scenes.alternatives

@@ -9,7 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import infodecomp as idc
 from infodecomp import scenes as sc
-from infodecomp.estimates.measure import Quantity, blocks, measure
+from infodecomp.estimates.measure import Quantity, measure
 from infodecomp.estimates.sampling import Sampling
 from infodecomp.noise import BLOCK, DRAWS, balance, draw_logsnr, generator
 
@@ -51,9 +51,12 @@ def test_noise_is_that_of_the_law_and_estimates_are_the_formula(batch_size):
     noise = torch.stack([torch.cat([part(i, 0, 84), part(i, 1, 16)]) for i in (0, 1)])
     z = idc.channel.add_noise(X[:2].repeat_interleave(samples, 0), logsnr.flatten(), noise.flatten(0, 1))
     seen = {}
-    for rows, _, condition in watched.calls:
-        seen.setdefault(condition.data_ptr(), []).append(rows)
-    assert all(torch.equal(torch.cat(rows), z) for rows in seen.values()) and len(seen) == 2
+    place = {alpha: k for k, alpha in enumerate(logsnr.flatten().float().tolist())}
+    assert len(place) == 2 * samples  # which tell the draws apart, in whatever order they come
+    for rows, alpha, condition in watched.calls:
+        where = torch.tensor([place[a] for a in alpha.tolist()])
+        seen.setdefault(condition.data_ptr(), torch.full_like(z, torch.nan))[where] = rows
+    assert all(torch.equal(rows, z) for rows in seen.values()) and len(seen) == 2
     guesses = [EXACT(z, logsnr.flatten().float(), condition) for condition in told]
     noise = noise.flatten(0, 1).double()
     prior, own = (noise - guess.double() for guess in guesses)
@@ -88,13 +91,6 @@ def test_one_images_estimate():
     assert len(list(three)) == 3 and torch.equal(three[:2].map, three.map[:2]) and (three - three)[0].map_stderr is None
     with pytest.raises(ValueError, match="difference need"):
         three[0] - three[1]
-
-
-def test_blocks_are_equal_and_even():
-    assert list(blocks(1, 100, 64)) == [(slice(0, 1), slice(0, 50)), (slice(0, 1), slice(50, 100))]
-    assert [s for _, s in blocks(1, 20, 7)] == [slice(0, 6), slice(6, 12), slice(12, 18), slice(18, 20)]
-    assert [s for s, _ in blocks(5, 4, 8)] == [slice(0, 2), slice(2, 4), slice(4, 5)]
-    assert [s for _, s in blocks(1, 4, 1)] == [slice(0, 2), slice(2, 4)]
 
 
 def test_balanced_noise_is_standard_normal_and_sums_to_zero():

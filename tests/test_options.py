@@ -97,6 +97,7 @@ BAD = {
     "noise": ["quiet", True, None, 1, []],
     "tolerance": [0, -1, float("nan"), float("inf"), "x", True],
     "max_samples": [0, -2, 3, True, 1.5, "x", 10],  # 10: without a tolerance
+    "progress": ["x", 3, 1, 0.0, [], np.bool_(True)],
 }
 
 
@@ -234,6 +235,19 @@ def test_max_samples(name):
     with warnings.catch_warnings():  # enough of them: no warning
         warnings.simplefilter("error")
         ask(name, tolerance=1e3, max_samples=2)
+
+
+@entries
+def test_progress(name, capsys):
+    """A bar where it is asked for, none elsewhere; it changes no number and no call."""
+    if not takes(name, "progress"):
+        return refused(name, "progress", progress=True)
+    results = {}
+    for shown in (None, False, True):
+        result, calls = ask(name, progress=shown)
+        results[shown] = numbers(result), len(calls)
+        assert ("row/s" in capsys.readouterr().err) == bool(shown)
+    assert all(torch.equal(found[0], results[None][0]) and found[1] == results[None][1] for found in results.values())
 
 
 def test_items_key_the_noise():

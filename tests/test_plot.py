@@ -1,6 +1,8 @@
 import matplotlib
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import infodecomp as idc
 from infodecomp import datasets, plot
@@ -22,6 +24,16 @@ def test_pictures_show_black_at_minus_one_and_white_at_one(channels):
     figure = plot.pictures(images, ["a", "b", "c"])
     shown = [axis.images[0].get_array().mean() for axis in figure.axes]
     assert shown == [0.0, 0.5, 1.0] and [axis.get_title() for axis in figure.axes] == ["a", "b", "c"]
+
+
+def test_pictures_of_any_kind_and_size(tmp_path):
+    levels = np.full((30, 45, 3), 255, np.uint8)
+    Image.fromarray(levels).save(tmp_path / "white.png")
+    kinds = [tmp_path / "white.png", Image.new("RGB", (20, 30)), levels, torch.zeros(3, 8, 8, dtype=torch.uint8)]
+    axes = plot.pictures(kinds).axes
+    assert [axis.images[0].get_array().shape for axis in axes] == [(30, 45, 3), (30, 20, 3), (30, 45, 3), (8, 8, 3)]
+    assert [axis.images[0].get_array().mean() for axis in axes] == [255, 0, 255, 0]
+    assert len(plot.pictures(str(tmp_path / "white.png")).axes) == 1
 
 
 @pytest.mark.parametrize("images", [1, 40])

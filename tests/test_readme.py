@@ -12,7 +12,8 @@ def test_the_example_prints_an_estimate_that_holds(capsys):
     assert abs(estimate - truth) < 3 * error < 0.3
 
 
-def test_the_example_with_texts_runs(capsys):
+def test_the_example_with_texts_runs(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where it saves its maps
     exec(re.findall(r"```python\n(.*?)```", README, re.DOTALL)[1], {"idc": idc})
     printed = capsys.readouterr().out
     assert ("left of: MI" in printed or "right of: MI" in printed) and float(printed.split()[-1]) > 5

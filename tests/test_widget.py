@@ -12,6 +12,7 @@ import torch
 from bs4 import BeautifulSoup
 from lab_truth import orders
 from PIL import Image
+from test_loading import stable_diffusion
 
 import infodecomp as idc
 from infodecomp.scenes import meaning
@@ -66,6 +67,60 @@ def test_exact_attention_and_repeated_words():
     assert [text for text, word in widget._state["caption"] if word is None] == ["a", "above", "a", "cat"]
     second = widget._state["kinds"][0]["layers"][2]["map"]
     assert np.abs(unpack(second, (6, 8)) - given["red (2)"].numpy()).max() < 1.3e-4
+
+
+def photograph():
+    """451 × 300, a ramp from left to right, so that a cut shows in its ends."""
+    ramp = np.linspace(0, 255, 451).astype(np.uint8)
+    return Image.fromarray(np.tile(ramp, (300, 1))).convert("RGB")
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    return idc.load(stable_diffusion(), check=False)
+
+
+def test_a_photograph_of_any_aspect_is_cut_as_the_model_cuts_it(pipeline, tmp_path):
+    """451 × 300 on a model of square pictures: maps and picture are of the same middle, whichever way it is given."""
+    photo = photograph()
+    photo.save(tmp_path / "photo.png")
+    found = idc.word_maps(pipeline, str(tmp_path / "photo.png"), "the red cat", samples=2)
+    pipe = pipeline.pipe
+    seen = pipe.image_processor.preprocess(photo, height=16, width=16, resize_mode="crop")[0]
+    levels = ((seen + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
+    assert found.image.size == (16, 16) and found.image.mode == "RGB"
+    assert np.array_equal(np.asarray(found.image), levels) and levels[8, 0, 0] > 30 and levels[8, -1, 0] < 225
+    alone = idc.HeatMaps(found)
+    assert alone.picture.tobytes() == found.image.tobytes() and found.resolution == (8, 8)
+    for image in (photo, tmp_path / "photo.png", np.asarray(photo), torch.tensor(np.asarray(photo)).permute(2, 0, 1)):
+        for widget in (idc.HeatMaps(image, found), idc.HeatMaps(maps=found, image=image)):
+            assert widget.picture.tobytes() == found.image.tobytes()
+            assert widget.html() == alone.html()
+    square = photo.crop((75, 0, 375, 300))
+    assert idc.HeatMaps(square, found).picture.size == (300, 300)  # of the same aspect it stays as sharp as it is
+    tall = idc.word_maps(pipeline, photo.transpose(Image.Transpose.ROTATE_90), "the red cat", samples=2)
+    assert idc.HeatMaps(photo.transpose(Image.Transpose.ROTATE_90), tall).picture.tobytes() == tall.image.tobytes()
+
+
+def test_a_photograph_as_x_of_a_scene(scene):
+    """Scenes take 32 × 32; what lies on their maps may be any photograph, cut to a square."""
+    picture, found = scene
+    assert idc.HeatMaps(found).picture.tobytes() == picture.tobytes()
+    widget = idc.HeatMaps(photograph(), found)
+    assert widget.picture.size == (32, 32) and widget._state["size"] == [16, 16]
+    with pytest.raises(ValueError, match="must be PIL images of 32 × 32 pixels"):
+        idc.word_maps(idc.load("scenes"), photograph(), "red", samples=2)
+    floats = torch.tensor(np.asarray(picture)).permute(2, 0, 1)[None] / 127.5 - 1
+    same = idc.word_maps(idc.load("scenes"), floats, "red", samples=2)
+    assert same.image.tobytes() == picture.tobytes()
+
+
+def test_maps_of_their_own_need_a_picture():
+    for arguments in ((), ({"MI": maps("owl")},), (PICTURE,)):
+        with pytest.raises(ValueError, match="maps must be WordMaps"):
+            idc.HeatMaps(*arguments)
+    with pytest.raises(ValueError, match="image must be"):
+        idc.HeatMaps(maps={"MI": maps("owl")})
 
 
 def test_scale():

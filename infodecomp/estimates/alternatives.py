@@ -1,7 +1,7 @@
 """The context as a mixture of whole captions: a denoiser that is poor without the word cannot inflate the information.
 
 i^s is Bayes' rule over the captions, −log Σ_a π_a p(x|a)/p(x|y): at most −log π_y, whatever the noise. i^o and the
-maps need the mixture's own denoiser, along paths.
+maps need the mixture's own denoiser, along paths, which Ctrl-C stops without a result.
 
 
 A word's place has alternatives a with prior π_a. Instead of the denoiser given the incomplete caption, the context's
@@ -23,6 +23,7 @@ from ..checks import batch, double, floats, home, log_weights, refuse, unseen, w
 from ..denoiser import Condition, Denoiser, check_finite, condition_length, distinct, send
 from ..integrate import student
 from ..noise import PATHS, draw_logsnr, generator
+from ..progress import in_sight, unattended
 from .estimate import Estimate, Profile, hashes_of, run
 from .measure import Gaps, Quantity
 from .sampling import Sampling, check_condition
@@ -102,7 +103,8 @@ def against(
     if kind == "orthogonal":
         return walked
     alike = {"y": (denoiser, y), **{f"given[{k}]": (denoiser, c) for k, c in enumerate(alternatives.conditions)}}
-    ratios = run(x, alike, [Quantity("standard", 0, k) for k in range(1, len(alike))], sampling)
+    with unattended(bars=True):
+        ratios = run(x, alike, [Quantity("standard", 0, k) for k in range(1, len(alike))], sampling)
     log_prior = alternatives.prior.to(ratios[0].nats.device).log()
     evidence = log_prior - torch.stack([e.nats for e in ratios], 1)  # log π_a p(x|a)/p(x|y), (B, K)
     profile = averaged(ratios, evidence.softmax(1))
@@ -198,6 +200,7 @@ def _walk(denoiser, x, y, alternatives, kind, sampling, logsnr, weight):
     log_w = alternatives.prior.to(home(x.device)).expand(count, -1)[rows].log()
     quantity, integrands, maps, before, seen = Quantity(kind, 0, 1), [], 0, None, 0
     draws = zip(weight.flatten(0, 1).T, _channel(clean, counters, logsnr.flatten(0, 1)), strict=True)
+    draws = in_sight(draws, steps, sampling.progress, len(rows) * len(pairs))
     for factor, (alpha, gamma, rise, channel, brownian) in draws:
         root, scale = (per_row(v, clean).to(clean) for v in (gamma.sqrt(), (gamma + gamma**2).sqrt()))
         each = [evaluate(channel / scale, alpha.to(clean), condition, rows) for _, condition in pairs]

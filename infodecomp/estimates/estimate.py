@@ -14,6 +14,8 @@ from ..checks import batch
 from ..denoiser import Pair, distinct
 from ..integrate import Ends, Proposal, fit, pair_differences, widening
 from ..noise import DRAWS, ENDS, PILOT, TRIAL
+from ..progress import dispensable
+from ..saved import Saved
 from .measure import Quantity, measure
 from .sampling import GROUP, Sampling, check_condition
 
@@ -63,7 +65,7 @@ class BalancedProfile(Profile):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Estimate:
+class Estimate(Saved):
     """An estimate in nats for each of B images, with the standard error of its noise: ±2 of them cover as for a normal
     distribution, since it is widened where few draws carry it (infodecomp.integrate.widening).
 
@@ -185,15 +187,16 @@ def run(
     profiles, sums = _draw(x, both, quantities, sampling, proposal, DRAWS)
     _check_tolerance(sampling, profiles)
     tails = [p.tail(*proposal.range) for p in profiles]
-    if sampling.samples >= FEWEST:
+    if sampling.samples >= FEWEST and profiles[0].logsnr.shape == (len(x), sampling.samples):  # not stopped
         count = 4 * max(1, sampling.samples // 100)
         few = replace(sampling, samples=count, noise="balanced", tolerance=None, max_samples=None)
-        ends, _ = _draw(x, both, quantities, few, Ends(*proposal.range), ENDS)
-        tails = [end.integrand.unflatten(1, (-1, 2)).mean(1).sum(1) for end in ends]
-        if not isinstance(sampling.proposal, Proposal):
-            asked = [density or q.kind in ("standard", "orthogonal") for q in quantities]
-            _check_range(proposal.range, compress(zip(profiles, tails, strict=True), asked))
-    about = {"proposal": proposal, "samples": sampling.samples, "pilot": pilot, "of": hashes_of(x)}
+        with dispensable("stopped: what lies outside the range is not measured"):
+            ends, _ = _draw(x, both, quantities, few, Ends(*proposal.range), ENDS)
+            tails = [end.integrand.unflatten(1, (-1, 2)).mean(1).sum(1) for end in ends]
+            if not isinstance(sampling.proposal, Proposal):
+                asked = [density or q.kind in ("standard", "orthogonal") for q in quantities]
+                _check_range(proposal.range, compress(zip(profiles, tails, strict=True), asked))
+    about = {"proposal": proposal, "pilot": pilot, "of": hashes_of(x)[: len(profiles[0].logsnr)]}
     about["noise_key"] = sampling.seed, sampling.noise, tuple(x.shape[1:])
     return [_made(x, *each, about) for each in zip(quantities, profiles, sums, tails, strict=True)]
 
@@ -214,7 +217,7 @@ def _worst(profiles):
 def _draw(x, pairs, quantities, sampling, proposal, stream):
     """A Profile and Sums per quantity."""
     logsnr, weight, sums = measure(x, pairs, quantities, sampling, proposal, stream)
-    kind = BalancedProfile if sampling.noise == "balanced" and stream != PILOT else Profile
+    kind = Profile if sums[0].group == 1 else BalancedProfile
     return [kind(logsnr, s.integrand, weight) for s in sums], sums
 
 
@@ -223,8 +226,7 @@ def _enough(sampling, tolerance, error):
     most = sampling.max_samples or 10_000
     wanted = 2 * math.ceil(sampling.samples * (error / (0.9 * tolerance)) ** 2 / 2)
     if wanted > most:
-        text = f"tolerance {tolerance:g} needs about {wanted} samples, max_samples is {most}"
-        warnings.warn(text, stacklevel=4)
+        warnings.warn(f"tolerance {tolerance:g} needs about {wanted} samples, max_samples is {most}", stacklevel=4)
     return replace(sampling, samples=min(max(wanted, 2), most), max_samples=most)
 
 
@@ -247,13 +249,15 @@ def _check_range(range, measured):
 def _made(x, quantity, profile, sums, tail, about):
     """The Estimate of one quantity."""
     bare, factor, _ = profile.spread()
+    wide = factor.reshape(-1, *[1] * (sums.total.ndim - 1))
     constant = 0.5 * math.log(2 * math.pi * math.e) if quantity.kind == "density" else 0.0
     return Estimate(
         nats=(profile.integrand * profile.weight).mean(1) + constant * x[0].numel(),
         stderr=bare * factor,
-        map=sums.total / about["samples"] + constant * (x.shape[1] if x.ndim == 4 else 1),
-        map_stderr=sums.variance.sqrt() * factor.reshape(-1, *[1] * (sums.total.ndim - 1)),
+        map=sums.total / sums.count + constant * (x.shape[1] if x.ndim == 4 else 1),
+        map_stderr=None if sums.variance is None else sums.variance.sqrt() * wide,
         profile=profile,
         tail=tail,
+        samples=sums.count,
         **about,
     )

@@ -27,6 +27,7 @@ def nll(
     batch_size: int | None = None,
     tolerance: float | None = None,
     max_samples: int | None = None,
+    progress: bool | None = None,
 ) -> Estimate:
     """−log p(x | condition) in nats for each row of x (Eq. 2, 3); −log of the mass if the denoiser is `discrete`.
 
@@ -39,11 +40,14 @@ def nll(
     noise cancel. Same mean and no more evaluations; the standard error then has half of the degrees of freedom.
     tolerance: a standard error in nats for the worst image: a pilot of `samples` draws fixes the number of fresh draws,
     at most max_samples, that .9 of it takes. A warning says where it was missed all the same.
-    Returns an Estimate. From 50 samples on, four evaluations more per 100 say what lies outside the range
-    (Estimate.tail); a warning, where that exceeds a third of the standard error and no proposal was given.
+    progress: whether a bar shows rows and time left; None: if somebody looks and more than 3 s remain. Ctrl-C gives,
+    with a warning, the complete images, else the first one from a stratified part of its draws (no map_stderr), else
+    KeyboardInterrupt. Returns an Estimate. From 50 samples on, four evaluations more per 100 say what lies outside the
+    range (Estimate.tail); a warning, where that exceeds a third of the standard error and no proposal was given.
     Raises ValueError for any other argument, and for a denoiser that returns another shape, NaN or infinity.
     """
-    sampling = Sampling(samples_of(samples, denoiser), seed, proposal, batch_size, noise, tolerance, max_samples)
+    samples = samples_of(samples, denoiser)
+    sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples, progress=progress)
     return run(x, {"condition": (denoiser, condition)}, [Quantity("nll", 0)], sampling)[0]
 
 
@@ -61,6 +65,7 @@ def pointwise_information(
     batch_size: int | None = None,
     tolerance: float | None = None,
     max_samples: int | None = None,
+    progress: bool | None = None,
 ) -> Estimate:
     """i(x; y | given) in nats, and its split over pixels (Eq. 4–6): the denoiser given y against the one given `given`.
 
@@ -73,7 +78,8 @@ def pointwise_information(
     Other arguments, Returns and Raises: as for nll.
     """
     check_kind(kind)
-    sampling = Sampling(samples_of(samples, denoiser), seed, proposal, batch_size, noise, tolerance, max_samples)
+    samples = samples_of(samples, denoiser)
+    sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples, progress=progress)
     if isinstance(given, Alternatives):
         return against(denoiser, x, y, given, kind, sampling)
     return run(x, {"y": (denoiser, y), "given": (denoiser, given)}, [Quantity(kind, 0, 1)], sampling)[0]
@@ -133,6 +139,7 @@ def compare(
     batch_size: int | None = None,
     tolerance: float | None = None,
     max_samples: int | None = None,
+    progress: bool | None = None,
 ) -> Comparison:
     """Every NLL, i^s and i^o (hence every CMI) among K conditions: K evaluations per sample, all on the same noise.
 
@@ -144,7 +151,8 @@ def compare(
     if not isinstance(conditions, list) or not conditions:
         refuse("conditions", "a list of at least one condition", conditions)
     every = denoiser, *(c[0] for c in conditions if _is_pair(c))
-    sampling = Sampling(samples_of(samples, *every), seed, proposal, batch_size, noise, tolerance, max_samples)
+    samples = samples_of(samples, *every)
+    sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples, progress=progress)
     quantities = [Quantity("nll", k) for k in range(len(conditions))]
     both = [(a, b) for b in range(len(conditions)) for a in range(b)]
     quantities += [Quantity(kind, a, b) for a, b in both for kind in ("standard", "orthogonal")]
@@ -179,6 +187,7 @@ def posterior(
     batch_size: int | None = None,
     tolerance: float | None = None,
     max_samples: int | None = None,
+    progress: bool | None = None,
 ) -> Posterior:
     """Bayes' rule over alternatives, from K evaluations per sample: P(a | x) = π_a p(x|a) / Σ π_b p(x|b).
 
@@ -190,10 +199,11 @@ def posterior(
         refuse("alternatives", "an infodecomp.Alternatives", alternatives)
     count, x = len(alternatives.conditions), batch("x", x)
     alternatives.check_rows(len(x))
-    sampling = Sampling(samples_of(samples, denoiser), seed, proposal, batch_size, noise, tolerance, max_samples)
+    samples = samples_of(samples, denoiser)
+    sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples, progress=progress)
     pairs = {f"conditions[{k}]": (denoiser, c) for k, c in enumerate(alternatives.conditions)}
     ratios = run(x, pairs, [Quantity("standard", k, 0) for k in range(count)], sampling)
-    prior = alternatives.prior.to(home(x.device)).reshape(-1, count)
+    prior = alternatives.prior.to(home(x.device)).reshape(-1, count)[: len(ratios[0].nats)]
     log_prob = (prior.log() + torch.stack([e.nats for e in ratios], 1)).log_softmax(1)
     mean = averaged(ratios, log_prob.exp()).integrand  # log P(a | x) moves with the draws as a's integrand less this
     errors = [replace(e.profile, integrand=e.profile.integrand - mean).stderr() for e in ratios]

@@ -8,9 +8,9 @@ With r_c = ε − ε̂_α(x_α | c), each quantity is the mean of an integrand, 
 For a density σ²(ε² − 1), whose mean is zero, is subtracted as well: r_c² of Gaussian data holds much the same noise.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch.nn.functional import mse_loss
@@ -20,7 +20,8 @@ from ..channel import add_noise, per_row
 from ..checks import double, home, unseen
 from ..denoiser import Pair, check_finite, condition_length, encoder, narrow
 from ..integrate import Proposal, pair_variance
-from ..noise import PILOT, Noise, draw_logsnr
+from ..noise import DRAWS, PILOT, Draws
+from ..progress import bar, walk
 from .sampling import GROUP, Sampling
 
 
@@ -88,29 +89,20 @@ class Sums:
     """Results of a pass for one quantity: the integrand of each draw, and maps summed over draws."""
 
     def __init__(self, x: torch.Tensor, samples: int, group: int) -> None:
-        self.group = group
+        self.group, self.count = group, samples
         shape = x.shape[2:] if x.ndim == 4 else x.shape[1:]  # channels of an image are summed
         self.integrand = torch.zeros(len(x), samples, dtype=torch.float64, device=home(x.device))
         self.total = torch.zeros(len(x), *shape, dtype=torch.float64, device=home(x.device))
-        self.variance = torch.zeros_like(self.total)
+        self.variance: Any = torch.zeros_like(self.total)
 
-    def add(self, images: slice, draws: slice, values: torch.Tensor, weight: torch.Tensor) -> None:
-        """values (b·n, *map), weight (b, n), of the slices images (b) and draws (n, in pairs)."""
+    def add(self, images: slice, draws: torch.Tensor, values: torch.Tensor, weight: torch.Tensor) -> None:
+        """values (b·n, *map), weight (b, n), of the slice images (b) and the draws (n,), in pairs."""
         values = values.unflatten(0, weight.shape).flatten(2)  # (b, n, numbers of a map)
         self.integrand[images, draws] = values.sum(2)
         weighted = values * weight[..., None]
         self.total[images].flatten(1).add_(weighted.sum(1))
         spread = pair_variance(weighted[:, ::2], weighted[:, 1::2], self.integrand.shape[1] // 2, self.group)
         self.variance[images].flatten(1).add_(spread)
-
-
-def blocks(count: int, samples: int, rows: int, unit: int = 2) -> Iterator[tuple[slice, slice]]:
-    """Slices of images and of their draws that make about `rows` rows: whole images, or whole units of one."""
-    images, parts = max(1, rows // samples), -(-samples // max(unit, rows // unit * unit))
-    span = unit * -(-samples // (unit * parts))
-    for first in range(0, count, images):
-        for start in range(0, samples, span):
-            yield slice(first, min(first + images, count)), slice(start, min(start + span, samples))
 
 
 @torch.no_grad()
@@ -125,31 +117,31 @@ def measure(
 ) -> tuple[torch.Tensor, torch.Tensor, list[Sums]]:
     """K pairs of denoiser.distinct on shared draws of (α, ε): log-SNRs, weights (B, samples), and Sums per quantity.
 
-    proposal: that of sampling, or the one it leaves open. The pilot of "fit" has plain noise.
+    proposal: that of sampling, or the one it leaves open. The pilot of "fit" has plain noise. Ctrl-C: progress.Walk.
     """
     samples, group = sampling.samples, 1 if stream == PILOT else GROUP[sampling.noise]
     # after this condition ε̂_k can be freed
     last_use = [max([k, *(q.last for q in quantities if k in (q.y, q.given))]) for k in range(len(pairs))]
     items, sums = sampling.items_of(x), [Sums(x, samples, group) for _ in quantities]
-    noise_of = Noise(x, samples, items, sampling.seed, stream, group)
+    drawn = Draws(x, samples, items, sampling.seed, stream, group, proposal)
     evaluations = {id(d): Evaluations(d, x, sampling.batch_size) for d, _ in pairs}
-    drawn = draw_logsnr(proposal, sampling.seed, stream, items, samples // 2)
-    logsnr, weight = (values.to(home(x.device)) for values in drawn)
-    fewest = min(e.rows for e in evaluations.values())
     for key, denoiser in {id(d): d for d, _ in pairs if hasattr(d, "expect")}.items():
         denoiser.expect([condition for d, condition in pairs if id(d) == key])
-    for images, draws in blocks(len(x), samples, fewest, noise_of.unit):
-        noise, alpha = noise_of(images, draws), logsnr[images, draws].flatten()
-        rows = torch.arange(images.stop - images.start).repeat_interleave(draws.stop - draws.start)
-        z = add_noise(x[images].repeat_interleave(draws.stop - draws.start, 0), alpha, noise)
-        gaps = Gaps(noise, alpha)
-        for k, (denoiser, condition) in enumerate(pairs):
-            if condition_length(condition) not in (None, 1):
-                condition = encoder(denoiser)(narrow(condition, images))
-            gaps.eps_hats[k] = double(evaluations[id(denoiser)](z, alpha.to(x), condition, rows))
-            for quantity, into in zip(quantities, sums, strict=True):
-                if quantity.last == k:
-                    into.add(images, draws, quantity.integrand(gaps), weight[images, draws])
-            gaps.free(j for j in range(k + 1) if last_use[j] == k)
+    order = drawn.blocks(min(e.rows for e in evaluations.values()))
+    with walk(order, sums, bar(len(pairs) * len(x) * samples, sampling.progress), stream == DRAWS) as walked:
+        for images, draws in walked:
+            places, noise, alpha, weight = drawn(images, draws)
+            rows = torch.arange(len(weight)).repeat_interleave(len(draws))
+            z = add_noise(x[images].repeat_interleave(len(draws), 0), alpha, noise)
+            gaps = Gaps(noise, alpha)
+            for k, (denoiser, condition) in enumerate(pairs):
+                if condition_length(condition) not in (None, 1):
+                    condition = encoder(denoiser)(narrow(condition, images))
+                gaps.eps_hats[k] = double(evaluations[id(denoiser)](z, alpha.to(x), condition, rows))
+                for quantity, into in zip(quantities, sums, strict=True):
+                    if quantity.last == k:
+                        into.add(images, places, quantity.integrand(gaps), weight)
+                gaps.free(j for j in range(k + 1) if last_use[j] == k)
+                walked.step(len(z))
     check_finite(*(s.integrand for s in sums))
-    return logsnr, weight, sums
+    return *walked.kept(drawn.logsnr, drawn.weight, drawn.unit), sums

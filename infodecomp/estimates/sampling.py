@@ -29,6 +29,7 @@ class Sampling:
     tolerance: float | None = None
     max_samples: int | None = None
     items: Sequence[int] | None = None
+    progress: bool | None = None
 
     def __post_init__(self) -> None:
         put = partial(object.__setattr__, self)  # numbers as Python's own: small ones of numpy overflow

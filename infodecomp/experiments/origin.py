@@ -1,11 +1,10 @@
 """Where a run's numbers come from: versions of packages, hashes of weights and data files, commits of the hub."""
 
 import hashlib
-import platform
 from collections.abc import Iterable, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from .. import saved
 from ..scenes import net
 
 PACKAGES = ("infodecomp", "torch", "diffusers", "transformers", "numpy", "textblob", "pillow", "pycocotools", "inflect")
@@ -13,14 +12,7 @@ PACKAGES = ("infodecomp", "torch", "diffusers", "transformers", "numpy", "textbl
 
 def versions() -> dict[str, str | None]:
     """{package: version}, and Python's; None for one that is not installed."""
-    return {name: _version(name) for name in PACKAGES} | {"python": platform.python_version()}
-
-
-def _version(name):
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
+    return saved.versions(PACKAGES)
 
 
 def digest(file: Path) -> str:

@@ -28,6 +28,7 @@ from ..estimates.sampling import Sampling
 from ..integrate import Piecewise, uniform_weight
 from ..loading import load
 from ..noise import DRAWS
+from ..progress import unattended
 from ..scenes.edits import OPPOSITE, mixed, places, shuffles, states, swaps, turned
 from ..scenes.excess import BANDS
 from ..scenes.grammar import COLOURS, Scene, patterns, sample
@@ -159,6 +160,7 @@ def attention(model: Any, x: torch.Tensor, texts: list[str], samples: int = 10) 
     return torch.cat([matching_score(maps[None], range(1, len(text.split()) + 1)) for maps, text in each])
 
 
+@unattended(bars=True)
 def main() -> None:
     """Measure the denoisers that OUT.json lacks and write it; what it has must be of the same origin."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets.items import REASON, Broken, broken_by
+from ..progress import unattended
 from .clusters import pictures_of
 from .folder import locked, read_records, settle
 
@@ -42,7 +43,8 @@ def measured(item: Any, measure: Callable[[Any], dict]) -> dict:
     Errors of the machine are raised (see infodecomp.datasets.items.broken_by). A score of NaN makes an item broken.
     """
     try:
-        record = {"id": item.id} | measure(item)
+        with unattended():  # Ctrl-C ends the run, and no part of an item's numbers is recorded
+            record = {"id": item.id} | measure(item)
         where = _nan(record)
         if where:
             raise Broken(REASON, f"{where} is not a number")

@@ -60,8 +60,10 @@ class Model:
         if tuple(batch(name, x).shape[1:]) != tuple(self.shape):
             raise ValueError(f"{name} must be (B, {', '.join(map(str, self.shape))}), got {tuple(x.shape)}")
 
-    def generate(self, captions: Any, seed: int = 0, *, steps: int = 40) -> list:
-        """PIL images, one per caption (a str or None is one): the probability-flow ODE from noise, then a denoising."""
+    def generate(self, captions: Any, seed: int = 0, *, steps: int = 40, progress: bool | None = None) -> list:
+        """PIL images, one per caption (a str or None is one): the probability-flow ODE from noise, then a denoising.
+
+        progress: whether a bar shows rows done, rate and time left; None: as in infodecomp.nll."""
         captions = [captions] if captions is None or isinstance(captions, str) else captions
         count = condition_length(captions, "captions")
         if not count:
@@ -69,15 +71,18 @@ class Model:
         seed = whole("seed", seed, 0)
         noise = torch.stack([torch.randn(self.shape, generator=generator(seed, NOISE, i, 0)) for i in range(count)])
         condition = self.condition(captions)
-        y = from_noise(self, noise.to(self.device), condition, steps=steps, range=self.flow_range)
+        y = from_noise(self, noise.to(self.device), condition, steps=steps, range=self.flow_range, progress=progress)
         high = torch.full((count,), self.flow_range[1], device=self.device)
         sigma = torch.exp(-high[0] / 2)
         return self.decode(y - sigma * Evaluations(self, y)(y / (1 + sigma**2).sqrt(), high, condition))
 
-    def invert(self, x: torch.Tensor, captions: Any = None, *, steps: int = 100) -> torch.Tensor:
-        """The noise (B, *shape) from which the flow makes x under the captions (see infodecomp.flow)."""
+    def invert(
+        self, x: torch.Tensor, captions: Any = None, *, steps: int = 100, progress: bool | None = None
+    ) -> torch.Tensor:
+        """The noise (B, *shape) from which the flow makes x under the captions; arguments as in infodecomp.flow."""
         self.check_shape(x)
-        return to_noise(self, x, self.condition(captions), steps=steps, range=self.flow_range)
+        condition = self.condition(captions)
+        return to_noise(self, x, condition, steps=steps, range=self.flow_range, progress=progress)
 
     def tokens(self, caption: str, position: int) -> list[int]:
         """Indices in the encoder's token sequence (the start token is 0) of the word or phrase at a position.

@@ -10,6 +10,7 @@ from ..channel import add_noise
 from ..checks import double, refuse
 from ..estimates.information import compare
 from ..integrate import pair_variance
+from ..progress import in_sight
 from .network import FLOW, PREDICTIONS
 
 NUMBERS = 2**14  # of noise per level
@@ -31,7 +32,9 @@ SHARE = 1 / 3  # least share of what a caption changes that must lessen the erro
 
 
 @torch.no_grad()
-def examine(model: Any, images: list | None = None) -> dict[tuple[str, str], list[float]]:
+def examine(
+    model: Any, images: list | None = None, *, progress: bool | None = None
+) -> dict[tuple[str, str], list[float]]:
     """A denoising experiment: does the network predict what its scheduler declares, at the log-SNRs it declares?
 
     images: None for two of scikit-image's photographs (one, if it has many numbers); or pictures, or tuples of
@@ -45,14 +48,15 @@ def examine(model: Any, images: list | None = None) -> dict[tuple[str, str], lis
     A model that takes captions is then told those of four photographs (or those given): ("captions", "iˢ and iᵒ") has
     both means, their ratio and its error. Raises ValueError where, by 3.3 errors, the captions lessen the network's
     error by less than a third of what they change, as with guidance or sampling in few steps trained into it.
+    progress: as in infodecomp.nll.
     """
     pictures, captions = _asked(model, images)
     x = model.encode(pictures)
-    found = _readings(model, x.repeat(max(1, -(-NUMBERS // x.numel())), 1, 1, 1))
+    found = _readings(model, x.repeat(max(1, -(-NUMBERS // x.numel())), 1, 1, 1), progress)
     if model.takes_captions and (images is None or captions):
         if images is None:
             x, captions = model.encode([_photograph(name) for name in CAPTIONS]), list(CAPTIONS.values())
-        found["captions", "iˢ and iᵒ"] = _told(model, x, captions)
+        found["captions", "iˢ and iᵒ"] = _told(model, x, captions, progress)
     return found
 
 
@@ -75,13 +79,13 @@ def _photograph(name):
     return Image.fromarray(getattr(data, name)())
 
 
-def _readings(model, x):
+def _readings(model, x, progress):
     condition = model.condition([0] if model.classes is not None and model.null is None else None)
     draw = torch.Generator().manual_seed(0)
     levels, linear = _levels(x, *model.logsnr_range), []
     kinds = {kind: adapter for kind, adapter in PREDICTIONS.items() if kind != FLOW or model.prediction == FLOW}
     found: dict[tuple[str, str], list[float]] = {}
-    for level in levels:
+    for level in in_sight(levels, len(levels), progress, len(x) * (2 + len(SHIFTS))):
         noise = torch.randn(x.shape, generator=draw).to(x)
         z = add_noise(x, level, noise)
         linear.append(_unexplained(noise, z))
@@ -94,12 +98,12 @@ def _readings(model, x):
     return found
 
 
-def _told(model, x, captions):
+def _told(model, x, captions, progress):
     """[iˢ, iᵒ, iˢ/iᵒ, its error], means in nats; ValueError if the captions do harm, or too little good."""
     conditions = [model.condition(captions, truncate=True), model.condition(None)]
     with warnings.catch_warnings():  # few draws are meant
         warnings.simplefilter("ignore")
-        both = compare(model, x, conditions, samples=DRAWS)
+        both = compare(model, x, conditions, samples=DRAWS, progress=progress)
     good, change = (both.information(0, 1, kind).profile for kind in ("standard", "orthogonal"))
     weights = (good.weight / good.weight.numel()).unflatten(1, (-1, 2))
     good, change = (profile.integrand.unflatten(1, (-1, 2)) * weights for profile in (good, change))

@@ -86,3 +86,31 @@ def pictures(images: Any, name: str = "images") -> list[Image.Image] | torch.Ten
     if not images:
         refuse(name, ACCEPTED, images)
     return [upright(image, name).convert("RGB") for image in images]
+
+
+def picture(image: Any, name: str = "image") -> Image.Image:
+    """One RGB picture, PIL, of what `pictures` takes, a float tensor (C, H, W) included. ValueError for several."""
+    if isinstance(image, torch.Tensor) and image.ndim == 3 and image.is_floating_point():
+        image = image[None]
+    found = pictures(image, name)
+    if len(found) != 1:
+        raise ValueError(f"{name} must be one picture, got {len(found)}")
+    if not isinstance(found, torch.Tensor):
+        return found[0]
+    levels = ((found[0].detach().cpu().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    return Image.fromarray(levels.expand(3, -1, -1).permute(1, 2, 0).numpy())
+
+
+def one_aspect(size: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two sizes have one ratio of their sides, to 2 %."""
+    return abs(size[0] * other[1] - size[1] * other[0]) <= 0.02 * size[0] * other[1]
+
+
+def cut(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """An RGB picture resized until it covers (width, height), and cut to its middle: as diffusers' "crop" does."""
+    (width, height), wide = size, size[0] * image.height > size[1] * image.width
+    across = width if wide else image.width * height // image.height
+    down = image.height * width // image.width if wide else height
+    left, top = across // 2 - width // 2, down // 2 - height // 2
+    covering = image.resize((across, down), Image.Resampling.LANCZOS)
+    return covering.crop((left, top, left + width, top + height))

@@ -17,6 +17,7 @@ from ..captions import units, without
 from ..denoiser import Model
 from ..estimates.alternatives import Alternatives
 from ..estimates.information import compare, pointwise_information, posterior
+from ..progress import unattended
 from .edits import swaps
 from .excess import BANDS, best, excess_by_band
 from .grammar import CLASS, FUNCTION, PHRASES, Scene, sample, scenes
@@ -224,6 +225,7 @@ def _abilities(record):
     ]
 
 
+@unattended(bars=True)
 def main() -> None:
     """Measure a network's folder and write its record and its card."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])

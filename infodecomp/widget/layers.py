@@ -11,7 +11,7 @@ from PIL import Image
 from ..captions import alike, units, word_at
 from ..checks import number, shown
 from ..estimates.estimate import Estimate
-from ..models.pictures import pictures
+from ..models.pictures import cut, one_aspect, picture
 from ..words import WordMaps
 
 STATE = {"word": str, "kind": str, "opacity": float, "shared": bool, "smooth": bool, "hide": bool}
@@ -41,7 +41,7 @@ def one_shape(kinds: dict, picture: Image.Image) -> tuple[int, int]:
     (h, w), (height, width) = max(shapes), picture.size[::-1]
     if len(shapes) > 1:
         fail("maps", "of one shape", f"{sorted(shapes)}")
-    if abs(height * w - width * h) > 0.02 * height * w:
+    if not one_aspect((height, width), (h, w)):
         fail("maps", f"of the picture's aspect ({height} × {width})", f"{h} × {w}")
     return h, w
 
@@ -128,14 +128,10 @@ def layer_of(kind: str, word: str, value: Any) -> dict:
     return layer
 
 
-def picture_of(image: Any) -> Image.Image:
-    """An RGB PIL picture of one of the accepted kinds."""
-    if isinstance(image, torch.Tensor) and image.ndim == 3 and image.is_floating_point():
-        image = image[None]
-    found = pictures(image, "image")
-    if len(found) != 1:
-        fail("image", "one picture", len(found))
-    if not isinstance(found, torch.Tensor):
-        return found[0]
-    levels = ((found[0].detach().cpu().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-    return Image.fromarray(levels.expand(3, -1, -1).permute(1, 2, 0).numpy())
+def picture_of(image: Any, maps: Any) -> Image.Image:
+    """An RGB PIL picture: the given one, None for that of WordMaps; cut like theirs where it has another aspect."""
+    own = maps.image if isinstance(maps, WordMaps) else None
+    found = picture(own if image is None else image)
+    if not isinstance(own, Image.Image) or one_aspect(found.size, own.size):
+        return found
+    return cut(found, own.size)
