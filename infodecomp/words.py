@@ -110,10 +110,14 @@ def word_maps(
     _check_options(model, placeholder, alternatives, sampling)
     asked = _asked(model, image, caption, words, placeholder)
     found = _in_groups(model, model.encode(image), asked, alternatives, sampling)
-    settings = {"placeholder": placeholder, "alternatives": alternatives is not None} | vars(sampling)
+    about = _about(model, {"placeholder": placeholder, "alternatives": alternatives is not None} | vars(sampling))
+    maps = [replace(one, about=about) for one in found]
+    return maps if isinstance(caption, list | tuple) else maps[0]
+
+
+def _about(model, settings):
     plain = {name: value if isinstance(value, PLAIN) else repr(value) for name, value in settings.items()}
-    found = [replace(one, about={"model": describe(model), "settings": plain}) for one in found]
-    return found if isinstance(caption, list | tuple) else found[0]
+    return {"model": describe(model), "settings": plain}
 
 
 def _in_groups(model, x, asked, alternatives, sampling):
