@@ -2,8 +2,9 @@
 
 A denoiser is any callable `denoiser(z, logsnr, condition) -> eps_hat`, the estimate of ε in z = add_noise(x, α, ε):
 z (N, *shape), logsnr (N,), eps_hat like z. It may have attributes: `logsnr_range` (lo, hi) it is valid on, a default
-`proposal`, a `density_proposal` for nll alone, and `discrete` (True: its data have a mass, no density). A model also
-has `encode` and `condition` (infodecomp.load); its conditions are encoded once, before the first evaluation.
+`proposal`, a `density_proposal` for nll alone, `default_samples`, a method `expect` (it is told the conditions of a
+pass before they are asked), and `discrete` (True: its data have a mass, no density). A model also has `encode` and
+`condition` (infodecomp.load); its conditions are encoded once, before the first evaluation.
 
 A condition is None or a str, the same for every row, or a list, tensor or tuple of tensors with one entry per row (B)
 or one for all (1). A denoiser always receives one entry per row of z.

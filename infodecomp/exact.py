@@ -15,6 +15,7 @@ from .channel import Numbers
 from .checks import device as checked_device
 from .checks import double, floats, home, log_weights, number, refuse, seen, tensor, whole
 from .integrate import Piecewise, band
+from .products import Parts, coincide, is_single, means, parted
 
 Covariance: TypeAlias = Numbers | tuple[torch.Tensor, Numbers]
 
@@ -28,8 +29,7 @@ def _conditioned(prior, condition, rows):
     """Log weights (1 or N, K) of the prior times a condition (1 or N, K) ≥ 0, normalised."""
     prior = prior[None]
     if condition is not None:
-        if isinstance(condition, torch.Tensor):
-            condition = one_row(condition)
+        condition = one_row(condition) if isinstance(condition, torch.Tensor) else condition
         prior = prior + log_weights("condition", condition, prior.shape[1]).to(prior.device)
         if len(prior) not in (1, rows):
             raise ValueError(f"condition must have 1 or {rows} rows, got {len(prior)}")
@@ -95,6 +95,7 @@ class Exact:
     dim: int
     shape: Any = ()  # of one x, where it is known
     device = torch.device("cpu")
+    _parts: Parts | None = None  # of a FiniteSet
 
     def _solve(self, z, signal, noise, condition):
         """For z (N, d) = sqrt(signal)·x + sqrt(noise)·ε, signal and noise (N, 1): its log density (N,), and minus the
@@ -246,8 +247,8 @@ class FiniteSet(Exact):
     """Finitely many points (n, *shape) with prior weights (n,), each blurred by an isotropic Gaussian of width jitter.
 
     jitter 0: `discrete`; log_prob is a log mass, −inf off the set. jitter τ > 0: a density. condition = weights (B, n)
-    or (1, n) ≥ 0 multiplied onto the prior; a boolean mask picks points. Rows are processed in parts of about 256 MB.
-    Raises ValueError for weights that are negative or all zero, or jitter < 0.
+    or (1, n) ≥ 0 multiplied onto the prior; only points with weight are read, in rows of about 256 MB. Raises
+    ValueError for weights that are negative or all zero, or jitter < 0.
     """
 
     def __init__(self, points: torch.Tensor, weights: torch.Tensor | None = None, jitter: float = 0.0) -> None:
@@ -256,10 +257,9 @@ class FiniteSet(Exact):
         jitter = number("jitter", jitter, 0, accepted="a number ≥ 0")
         weights = points.new_ones(len(points)) if weights is None else weights
         self.log_weights = log_weights("weights", weights, len(points)).log_softmax(0)
-        self.center = points.mean(0)
+        self.center, self.discrete = points.mean(0), jitter == 0
         self.points, self.jitter = points - self.center, jitter  # centred: smaller numbers, smaller rounding
-        self.norms, self.dim = (self.points**2).sum(1), points.shape[1]
-        self.discrete = jitter == 0
+        self.norms, self.dim = torch.einsum("ij,ij->i", self.points, self.points), points.shape[1]
 
     @cached_property
     def proposal(self) -> Piecewise:
@@ -268,24 +268,26 @@ class FiniteSet(Exact):
         sample = self.points[torch.linspace(0, len(self.points) - 1, min(len(self.points), 256)).long()]
         distances = (self.norms - 2 * sample @ self.points.T + (sample**2).sum(1, keepdim=True)).flatten()
         distances = distances[distances > 1e-9 * self.norms.max()]
-        nearest = math.log(8 / distances.min().item()) if len(distances) else 0.0
-        widest = -math.log(variance) if variance else 0.0
+        nearest, widest = math.log(8 / distances.min()) if len(distances) else 0.0, -math.log(variance or 1.0)
         if self.discrete:
             return band(min(widest, nearest), nearest, margin=(12.0, 5.0))
-        jitter = -2 * math.log(self.jitter)
-        return band(min(0.0, widest, jitter), max(0.0, nearest, jitter))
+        return band(min(0.0, widest, -2 * math.log(self.jitter)), max(0.0, nearest, -2 * math.log(self.jitter)))
+
+    def expect(self, conditions: list) -> None:
+        """Conditions that will be asked about each z: masks then share the sums over the points they have in common."""
+        priors = [_conditioned(self.log_weights, c, 1)[0] for c in conditions if is_single(c)]
+        self._parts = parted(self._parts, priors, self.points, self.norms, self.log_weights)
 
     def _solve(self, z, signal, noise, condition):
         prior, width = _conditioned(self.log_weights, condition, len(z)), signal * self.jitter**2 + noise
+        mean_of = means(self._parts, prior, self.points, self.norms)
         log_prob, solved, step = z.new_empty(len(z)), torch.empty_like(z), max(1, 2**24 // len(self.points))
         for start in range(0, len(z), step):
             rows = slice(start, start + step)
             scale, variance = signal[rows].sqrt(), width[rows]
             centred = z[rows] - scale * self.center
-            logits = (scale * (centred @ self.points.T) - signal[rows] * self.norms / 2) / variance
-            logits = logits + (prior if len(prior) == 1 else prior[rows])
-            total = logits.logsumexp(1, keepdim=True)
-            solved[rows] = (centred - scale * ((logits - total).exp() @ self.points)) / variance
+            total, mean = mean_of(rows, centred, scale, variance)
+            solved[rows] = (centred - scale * mean) / variance
             constant = (centred**2).sum(1) / variance[:, 0] + self.dim * (2 * math.pi * variance[:, 0]).log()
             log_prob[rows] = total[:, 0] - 0.5 * constant
         return log_prob, solved
@@ -293,8 +295,6 @@ class FiniteSet(Exact):
     def log_prob(self, x: torch.Tensor, condition: Any = None) -> torch.Tensor:
         if not self.discrete:
             return super().log_prob(x, condition)
-        x = self._rows("x", x) - self.center
-        prior = _conditioned(self.log_weights, condition, len(x))
-        close = 1e-6 * (self.points.abs().max() + self.center.abs().max())
-        on = torch.stack([(self.points - row).abs().amax(1) <= close for row in x])
+        x, prior = self._rows("x", x) - self.center, _conditioned(self.log_weights, condition, len(x))
+        on = coincide(x, self.points, self.norms, 1e-6 * (self.points.norm(p=math.inf) + self.center.norm(p=math.inf)))
         return prior.expand(len(x), -1).masked_fill(~on, -math.inf).logsumexp(1)

@@ -13,7 +13,7 @@ from .denoiser import Condition, Denoiser, condition_length, take
 from .estimates.alternatives import Alternatives, along_paths
 from .estimates.estimate import Estimate
 from .estimates.information import compare
-from .estimates.sampling import Sampling
+from .estimates.sampling import Sampling, samples_of
 from .integrate import Piecewise, Proposal
 
 
@@ -28,7 +28,7 @@ def matched_gap(
     """
     condition_length(y, "y")
     if isinstance(given, Alternatives):  # both kinds along the same paths
-        sampling = Sampling(**options)
+        sampling = Sampling(samples_of(options.pop("samples", None), denoiser), **options)
         each = [along_paths(denoiser, x, y, given, kind, sampling) for kind in ("standard", "orthogonal")]
         return each[0] - each[1]
     both = compare(denoiser, x, [y, given], **options)
@@ -56,6 +56,7 @@ def shuffled_gap(
     x, rows = batch("x", x), condition_length(y, "y")
     if rows != len(x) or len(x) < 2:
         raise ValueError(f"x and y must have one row for each of at least two images, got {rows} for {len(x)}")
+    options["samples"] = samples_of(options.get("samples"), denoiser)
     sampling = Sampling(seed=seed, proposal=proposal, **options)
     if sampling.fitted:
         raise ValueError("proposal must be None or a Proposal, its range is cut at cap, got 'fit'")

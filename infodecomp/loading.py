@@ -10,6 +10,7 @@ import torch
 from .checks import device as checked_device
 from .checks import number, refuse, shown, whole
 from .checks import text as check_text
+from .emoji import Emoji, ExactEmoji
 from .models.asked import AskedModel
 from .models.diffusers import DiffusersModel
 from .models.examine import examine
@@ -29,6 +30,9 @@ def load(
     revision: str | None = None,
     variant: str | None = None,
     size: int | tuple[int, int] | None = None,
+    language: str | None = None,
+    font: Any = None,
+    skin_tones: bool | None = None,
     guidance: float | None = None,
     check: bool | list = True,
     compile: bool = False,
@@ -36,26 +40,38 @@ def load(
     """A model, itself a denoiser, with encode, decode, condition, generate and invert.
 
     name_or_path: "scenes", the exact denoiser of the embedded world (no weights; device and dtype of z are respected);
-    "scenes-net", the network trained on it, or another training's `scenes-net` folder; a diffusers pipeline as hub id,
-    folder, single file or its address on the hub (safetensors only, no remote code) or object: any that makes pictures
-    of texts (see AskedModel), or one UNet2DModel or DiTTransformer2DModel, of pictures with classes or without (see
-    DiffusersModel); any other callable is a denoiser and comes back as it is. A pipeline given as an object is not
-    changed; what accelerate offloads, or is quantised, stays where and as it is.
-    device: where it runs (None: where the object is; a pipeline that is read, on CUDA or mps where they are, else on
-    the CPU). dtype: of the arithmetic of all parts (None: as the object has it; of one that is read, float32, but on
-    CUDA float16 for all but the VAE). revision: of the hub's repository; variant: of the weights' files. size: of
-    pictures, in pixels, a number or (height, width) (None: the pipeline's own).
+    "scenes-net", the network trained on it, or another training's `scenes-net` folder; "emoji", the exact denoiser of
+    emoji (see ExactEmoji; extra `emoji`; OpenMoji, CC BY-SA 4.0); a diffusers pipeline as hub id, folder, single file
+    or its address on the hub (safetensors only, no remote code) or object: any that makes pictures of texts (see
+    AskedModel), or one UNet2DModel or DiTTransformer2DModel, of pictures with classes or without (see DiffusersModel);
+    any other callable is a denoiser and comes back as it is. A pipeline given as an object is not changed; what
+    accelerate offloads, or is quantised, stays where and as it is. device: where it runs (None: where the object is; a
+    pipeline that is read, on CUDA or mps where they are, else on the CPU). dtype: of the arithmetic of all parts (None:
+    as the object has it; of one that is read, float32, but on CUDA float16 for all but the VAE). revision: of the hub's
+    repository; variant: of the weights' files. size: of pictures, in pixels, a number or (height, width) (None: the
+    pipeline's own; 32 of emoji, which are square). language ("en"), font (a colour font's path), skin_tones: of emoji.
     check: True refuses what says that it is distilled, and measures whether the network predicts what its scheduler
     declares, and whether captions help it as they should (`examine`); a list of pictures, or of (picture, caption),
     takes these instead of photographs; False: no check. guidance: the scale told to a distilled network that has an
-    input for it. compile: the network, for speed (see Network.compile); a model without one stays as it is.
-    Raises ValueError for anything else, and for a model that fails the check.
+    input for it. compile: the network, for speed (see Network.compile); a model without one stays as it is. Raises
+    ValueError for anything else, and for a model that fails the check.
     """
     _check_options(dtype, check, compile, revision=revision, variant=variant)
     device = None if device is None else checked_device("device", device)
     options = {"size": _size(size), "guidance": None if guidance is None else number("guidance", guidance)}
-    model = _load(name_or_path, device, dtype, revision, variant, check, options)
+    own = {"language": language, "font": font, "skin_tones": skin_tones}  # of emoji
+    model = _load(name_or_path, device, dtype, revision, variant, check, options, own)
     return model.compile() if compile and isinstance(model, Network) else model
+
+
+def _emoji(device, given, own):
+    """The world of emoji, with the options that are its own."""
+    height, width = given.pop("size") or (32, 32)
+    _refuse_given(given, "emoji")
+    if height != width or height < 8:
+        refuse("size", "one number ≥ 8 with emoji", (height, width))
+    world = Emoji(height, **{name: value for name, value in own.items() if value is not None})
+    return ExactEmoji(world).to(device or "cpu")
 
 
 def _check_options(dtype, check, compile, **texts):
@@ -78,8 +94,11 @@ def _size(size):
     return (whole("size", size, 1),) * 2
 
 
-def _load(name_or_path, device, dtype, revision, variant, check, options):
+def _load(name_or_path, device, dtype, revision, variant, check, options, emoji):
     given = options | {"revision": revision, "variant": variant}
+    if isinstance(name_or_path, str) and name_or_path == "emoji":
+        return _emoji(device, given, emoji)
+    _refuse_given(emoji, "all but emoji")
     if isinstance(name_or_path, str | Path):
         folder = Path(name_or_path)
         pipeline = os.path.isfile(folder / "model_index.json")  # False for what cannot be a path, too

@@ -15,7 +15,7 @@ from .denoiser import Model
 from .estimates.alternatives import Alternatives, along_paths, check_paths
 from .estimates.estimate import Estimate, Profile, run
 from .estimates.measure import Quantity
-from .estimates.sampling import Sampling
+from .estimates.sampling import Sampling, samples_of
 from .integrate import Proposal
 from .models.pictures import picture
 from .progress import dispensable
@@ -82,7 +82,7 @@ def word_maps(
     placeholder: str | None = None,
     alternatives: Callable[[str, int], Alternatives] | None = None,
     noise: str = "plain",
-    samples: int = 100,
+    samples: int | None = None,
     seed: int = 0,
     proposal: Proposal | str | None = None,
     batch_size: int | None = None,
@@ -105,14 +105,19 @@ def word_maps(
     with equally many chosen words; after Ctrl-C, of those that are complete. Image i has the noise of row i of x in
     infodecomp.nll; measured alone, of row 0.
     """
+    samples = samples_of(samples, model)
     sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples, progress=progress)
     _check_options(model, placeholder, alternatives, sampling)
     asked = _asked(model, image, caption, words, placeholder)
     found = _in_groups(model, model.encode(image), asked, alternatives, sampling)
-    settings = {"placeholder": placeholder, "alternatives": alternatives is not None} | vars(sampling)
+    about = _about(model, {"placeholder": placeholder, "alternatives": alternatives is not None} | vars(sampling))
+    maps = [replace(one, about=about) for one in found]
+    return maps if isinstance(caption, list | tuple) else maps[0]
+
+
+def _about(model, settings):
     plain = {name: value if isinstance(value, PLAIN) else repr(value) for name, value in settings.items()}
-    found = [replace(one, about={"model": describe(model), "settings": plain}) for one in found]
-    return found if isinstance(caption, list | tuple) else found[0]
+    return {"model": describe(model), "settings": plain}
 
 
 def _in_groups(model, x, asked, alternatives, sampling):
@@ -177,7 +182,8 @@ def _asked(model, image, caption, words, placeholder):
     for one, text, some in zip(images, captions, words, strict=True):
         chosen = _chosen(model, text, some)
         rest = [without(text, start, stop, placeholder) for start, stop, _ in chosen]
-        found.append(_Asked(one, text, [word_at(text, *unit[:2]) for unit in chosen], [u[0] for u in chosen], rest))
+        drawn = getattr(model, "drawn", lambda image: image)(one)  # a picture named by its character
+        found.append(_Asked(drawn, text, [word_at(text, *unit[:2]) for unit in chosen], [u[0] for u in chosen], rest))
     return found
 
 

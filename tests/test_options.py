@@ -90,7 +90,7 @@ ENTRIES = {
 FUNCTIONS = {"attention_maps": attention_maps, "caption_scores": caption_scores}  # whose options are fewer
 PATHS = [name for name in ENTRIES if "against" in name]
 BAD = {
-    "samples": [0, -2, 3, True, 1.5, "x", None, float("nan")],
+    "samples": [0, -2, 3, True, 1.5, "x", float("nan")],
     "seed": [-1, True, 1.5, "x", None],
     "batch_size": [0, -1, True, 1.5, "x"],
     "proposal": ["x", 3, True, (-1.0, 1.0), uniform],

@@ -12,7 +12,7 @@ from ..integrate import Proposal
 from .alternatives import Alternatives, against, averaged
 from .estimate import Estimate, run
 from .measure import Quantity
-from .sampling import Sampling, check_kind
+from .sampling import Sampling, check_kind, samples_of
 
 
 def nll(
@@ -21,7 +21,7 @@ def nll(
     condition: Condition = None,
     *,
     noise: str = "plain",
-    samples: int = 100,
+    samples: int | None = None,
     seed: int = 0,
     proposal: Proposal | str | None = None,
     batch_size: int | None = None,
@@ -33,8 +33,8 @@ def nll(
 
     denoiser: callable (z, logsnr, condition) -> eps_hat. x (B, *shape) floating point. condition: None or a str, the
     same for every row, or a list, tensor or tuple of tensors with B rows or 1. samples: draws of (log-SNR, noise)
-    per image, even; the same seed gives the same numbers for every batch_size (rows per call; None: 2¹⁸ numbers per
-    call on a CPU, 2²⁰ elsewhere; halved when memory runs out).
+    per image, even (None: the denoiser's `default_samples`, else 100); the same seed gives the same numbers for every
+    batch_size (rows per call; None: 2¹⁸ numbers per call on a CPU, 2²⁰ elsewhere; halved when memory runs out).
     proposal: where log-SNRs are drawn (infodecomp.integrate); None: the denoiser's; "fit": from a pilot run.
     noise: "plain", or "balanced": the noises of two neighbouring bins are opposite, so that terms linear in the
     noise cancel. Same mean and no more evaluations; the standard error then has half of the degrees of freedom.
@@ -46,6 +46,7 @@ def nll(
     range (Estimate.tail); a warning, where that exceeds a third of the standard error and no proposal was given.
     Raises ValueError for any other argument, and for a denoiser that returns another shape, NaN or infinity.
     """
+    samples = samples_of(samples, denoiser)
     sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples, progress=progress)
     return run(x, {"condition": (denoiser, condition)}, [Quantity("nll", 0)], sampling)[0]
 
@@ -58,7 +59,7 @@ def pointwise_information(
     *,
     kind: str = "orthogonal",
     noise: str = "plain",
-    samples: int = 100,
+    samples: int | None = None,
     seed: int = 0,
     proposal: Proposal | str | None = None,
     batch_size: int | None = None,
@@ -77,6 +78,7 @@ def pointwise_information(
     Other arguments, Returns and Raises: as for nll.
     """
     check_kind(kind)
+    samples = samples_of(samples, denoiser)
     sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples, progress=progress)
     if isinstance(given, Alternatives):
         return against(denoiser, x, y, given, kind, sampling)
@@ -131,7 +133,7 @@ def compare(
     conditions: list,
     *,
     noise: str = "plain",
-    samples: int = 100,
+    samples: int | None = None,
     seed: int = 0,
     proposal: Proposal | str | None = None,
     batch_size: int | None = None,
@@ -148,6 +150,8 @@ def compare(
     """
     if not isinstance(conditions, list) or not conditions:
         refuse("conditions", "a list of at least one condition", conditions)
+    every = denoiser, *(c[0] for c in conditions if _is_pair(c))
+    samples = samples_of(samples, *every)
     sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples, progress=progress)
     quantities = [Quantity("nll", k) for k in range(len(conditions))]
     both = [(a, b) for b in range(len(conditions)) for a in range(b)]
@@ -177,7 +181,7 @@ def posterior(
     alternatives: Alternatives,
     *,
     noise: str = "plain",
-    samples: int = 100,
+    samples: int | None = None,
     seed: int = 0,
     proposal: Proposal | str | None = None,
     batch_size: int | None = None,
@@ -195,6 +199,7 @@ def posterior(
         refuse("alternatives", "an infodecomp.Alternatives", alternatives)
     count, x = len(alternatives.conditions), batch("x", x)
     alternatives.check_rows(len(x))
+    samples = samples_of(samples, denoiser)
     sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples, progress=progress)
     pairs = {f"conditions[{k}]": (denoiser, c) for k, c in enumerate(alternatives.conditions)}
     ratios = run(x, pairs, [Quantity("standard", k, 0) for k in range(count)], sampling)

@@ -125,6 +125,8 @@ def measure(
     items, sums = sampling.items_of(x), [Sums(x, samples, group) for _ in quantities]
     drawn = Draws(x, samples, items, sampling.seed, stream, group, proposal)
     evaluations = {id(d): Evaluations(d, x, sampling.batch_size) for d, _ in pairs}
+    for key, denoiser in {id(d): d for d, _ in pairs if hasattr(d, "expect")}.items():
+        denoiser.expect([condition for d, condition in pairs if id(d) == key])
     order = drawn.blocks(min(e.rows for e in evaluations.values()))
     with walk(order, sums, bar(len(pairs) * len(x) * samples, sampling.progress), stream == DRAWS) as walked:
         for images, draws in walked:

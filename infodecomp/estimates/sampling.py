@@ -80,6 +80,12 @@ class Sampling:
         raise ValueError(f"proposal has range {own[0].range}, the denoiser is valid on log-SNRs {tuple(valid)} only")
 
 
+def samples_of(samples: int | None, *denoisers: object) -> int:
+    """As many samples as asked for; None: the most that a denoiser's `default_samples` says, else 100."""
+    own = [found for d in denoisers if isinstance(found := getattr(d, "default_samples", None), int)]
+    return max(own, default=100) if samples is None else samples
+
+
 def _default(low, high):
     """The paper's logistic; over a range that is longer or lies elsewhere, half of the draws are uniform on it."""
     if not (math.isfinite(low) and math.isfinite(high)):

@@ -1,6 +1,7 @@
 """A text-to-image world of 28,672 pictures in which every information is known: grammar, pictures, exact denoiser."""
 
 from .grammar import Scene, Thing, captions, sample, scenes
+from .grammar import scenes as pictures
 from .meaning import alternatives, information, log_likelihood, log_prob, nearest, posterior
 from .model import ExactScenes, ScenesModel
 from .sprites import could_differ, mask, render, variations
@@ -18,6 +19,7 @@ __all__ = [
     "log_prob",
     "mask",
     "nearest",
+    "pictures",
     "posterior",
     "render",
     "sample",

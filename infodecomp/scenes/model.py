@@ -13,6 +13,7 @@ from ..exact import Exact, one_row
 from ..integrate import Piecewise
 from ..models.base import Model
 from ..models.pictures import pictures
+from ..world import InWorld, World
 from .grammar import OBJECTS, PHRASES, Thing, log_prior_nouns, scenes
 from .meaning import normalise, read
 from .sprites import GROUND, PLACES, SIZE, SKY, SPRITE, render, sky, sprite
@@ -57,7 +58,7 @@ def density_proposal(edges: torch.Tensor) -> Piecewise:
     return Piecewise(edges, density * edges.diff())
 
 
-class ScenesModel(Model):
+class ScenesModel(InWorld, Model):
     """The model interface around a denoiser of scenes: pictures to x and back, generation, inversion.
 
     x (B, 12, 16, 16): the picture minus the world's mean picture, in units of its standard deviation, pixel-unshuffled,
@@ -69,6 +70,13 @@ class ScenesModel(Model):
     phrases: Sequence[str] = PHRASES
     flow_range = (-14.0, 4.0)  # log-SNRs between which `generate` and `invert` run
     _as_read: Callable[[str], str] = staticmethod(normalise)
+
+    @property
+    def world(self) -> World:  # type: ignore[override]
+        """infodecomp.scenes, which counts."""
+        from .. import scenes as world
+
+        return world  # type: ignore[return-value]
 
     def encode(self, images: Any) -> torch.Tensor:
         """x (B, 12, 16, 16) float32 of one or several 32 × 32 pictures: PIL, paths, uint8 arrays or tensors, or a float

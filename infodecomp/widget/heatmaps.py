@@ -33,11 +33,11 @@ class HeatMaps(anywidget.AnyWidget):
     """What each word of a caption tells about a picture: words with their nats, and the chosen word's map on it.
 
     HeatMaps(maps) shows WordMaps on their own picture, HeatMaps(image, maps) maps on a given one.
-    image: a picture (PIL, a path, a uint8 array or tensor), or a float tensor (C, h, w) or (1, C, h, w) from −1 to 1
-    with C 1 or 3, some of it negative. Of another aspect than the picture of WordMaps it is cut as that was. maps:
-    WordMaps, or {kind: {word: map}} with a free name for each kind ("MI"), words of `caption` (its second "red" is
-    "red (2)"), and for each an Estimate of one image or a plain map (h, w). caption: that of WordMaps, else the words
-    joined.
+    image: a picture (PIL, a path, a uint8 array or tensor), the emoji whose WordMaps these are, or a float tensor
+    (C, h, w) or (1, C, h, w) from −1 to 1 with C 1 or 3, some of it negative. Of another aspect than the picture of
+    WordMaps it is cut as that was. maps: WordMaps, or {kind: {word: map}} with a free name for each kind ("MI"), words
+    of `caption` (its second "red" is "red (2)"), and for each an Estimate of one image or a plain map (h, w). caption:
+    that of WordMaps, else the words joined.
     exact: the same once more, from an exact denoiser, shown as kinds "exact MI" and so on, and as marks on the bars.
     attention: {word: map (h, w)}, or (W, h, w) in the order of the words.
 
@@ -84,7 +84,9 @@ class HeatMaps(anywidget.AnyWidget):
         check_state(state)
         for kind, layers in kinds.items():
             kinds[kind] = {word: layer_of(kind, word, value) for word, value in layers.items()}
-        picture = picture_of(image, maps)
+        drawn = getattr(maps, "image", None)  # of an emoji named by its character
+        named = isinstance(image, str) and getattr(drawn, "info", {}).get("emoji") == image
+        picture = picture_of(drawn if named else image, maps)
         h, w = one_shape(kinds, picture)
         self.caption, self.words, self.kinds, self.picture, self._maps = caption, words, list(kinds), picture, kinds
         super().__init__(**{"word": words[0], "kind": self.kinds[0]} | state, _state=self._pack(tokens, h, w))
