@@ -113,7 +113,7 @@ def picture():
     """Write the figure of the preface where the README shows it."""
     import base64
 
-    notebook, _ = executed(NOTEBOOKS[0])
+    notebook, _ = executed(ROOT / "book" / "00-preface.ipynb")
     data = next(
         o.data["image/png"]
         for c in notebook.cells
