@@ -16,6 +16,7 @@ __all__ = [
     "HeatMaps",
     "Posterior",
     "SceneLab",
+    "Sliders",
     "WordMaps",
     "channel",
     "compare",
@@ -37,7 +38,7 @@ __all__ = [
 
 
 def __getattr__(name):
-    if name in ("HeatMaps", "SceneLab"):  # on first use: the widgets' libraries take as long to import as all the rest
+    if name in ("HeatMaps", "SceneLab", "Sliders"):  # on first use: their libraries take as long to import as the rest
         from . import widget
 
         return getattr(widget, name)

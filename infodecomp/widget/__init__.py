@@ -1,6 +1,7 @@
-"""What a reader can move: heat maps of words, and the lab of scenes; in Jupyter, Colab and pages without a kernel."""
+"""What a reader can move, in Jupyter, Colab and pages without a kernel: heat maps of words, labs, sliders."""
 
 from .heatmaps import HeatMaps
 from .lab import SceneLab
+from .sliders import Sliders
 
-__all__ = ["HeatMaps", "SceneLab"]
+__all__ = ["HeatMaps", "SceneLab", "Sliders"]

@@ -45,11 +45,11 @@ def bundle(name: str) -> str:
     return "\n".join(found.values())
 
 
-def url(picture: Image.Image) -> str:
-    """A PIL picture as a data URL."""
+def url(picture: Image.Image, kind: str = "PNG") -> str:
+    """A PIL picture as a data URL; kind: PNG, or WEBP (with losses) for what is like a photograph."""
     with io.BytesIO() as file:
-        picture.save(file, "PNG", optimize=True)
-        return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+        picture.save(file, kind, optimize=True, quality=60)
+        return f"data:image/{kind.lower()};base64," + base64.b64encode(file.getvalue()).decode()
 
 
 def palette(name: str) -> str:
