@@ -1,42 +1,63 @@
-"""Cells with sliders, which a build skips: each draws its figure at the sliders' first positions."""
+"""Sliders without a kernel: a frame for each position, the right one first, and on a built page."""
 
+import base64
+import io
 import json
-import runpy
-from pathlib import Path
+import re
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
-from IPython.core.inputtransformer2 import TransformerManager
+from PIL import Image
 
-NOTEBOOKS = runpy.run_path(str(Path(__file__).parents[1] / "book" / "maintain.py"))["NOTEBOOKS"]
-
-
-def up_to_the_last_slider(path):
-    """(source, whether a build skips it) of a notebook's code cells."""
-    cells = [c for c in json.loads(path.read_text(encoding="utf-8"))["cells"] if c["cell_type"] == "code"]
-    found = [("".join(c["source"]), "skip-execution" in c["metadata"].get("tags", [])) for c in cells]
-    while found and not found[-1][1]:
-        found.pop()
-    return found
+import infodecomp as idc
 
 
-SLIDERS = {path: cells for path in NOTEBOOKS if (cells := up_to_the_last_slider(path))}
+def grey(x, y=0.0):
+    return Image.new("L", (8, 8), int(10 * x + y))
 
 
-@pytest.mark.slow  # executes a chapter up to there
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # as a kernel does
-@pytest.mark.parametrize("path", SLIDERS, ids=lambda p: p.stem)
-def test_sliders_draw(path, monkeypatch):
-    shown = []
+def read(frame):
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(frame.split(",")[1]))).convert("L"))
 
-    def interact(**sliders):
-        return lambda draw: draw(**{name: slider.value for name, slider in sliders.items()})
 
-    monkeypatch.setattr("ipywidgets.interact", interact)
-    monkeypatch.chdir(path.parent)
-    names = {"__name__": "__main__"}
-    for source, skipped in SLIDERS[path]:
-        monkeypatch.setattr(plt, "show", (lambda: shown.append(plt.gcf())) if skipped else lambda: None)
-        exec(compile(TransformerManager().transform_cell(source), path.name, "exec"), names)
-        plt.close("all")
-    assert len(shown) == sum(skipped for _, skipped in SLIDERS[path]) > 0
+def test_a_frame_for_each_position_the_last_slider_fastest():
+    sliders = idc.Sliders(grey, "grey", x=[0, 10], y=[0, 50, 100])
+    found = [read(frame).mean() for frame in sliders.frames]
+    assert np.allclose(found, [0, 50, 100, 100, 150, 200], atol=3)  # WebP has losses
+    assert sliders.at == [1, 1] and sliders.positions[4] == (10, 50)
+    assert repr(sliders) == "Sliders('grey'; x in 2 steps × y in 3 steps)"
+
+
+def test_on_a_page_its_state_stands_beside_the_module():
+    html = idc.Sliders(lambda log_snr: grey(log_snr), "a <grey> square", log_snr=[0, 1, 2]).html()
+    state = json.loads(re.search(r'application/json">(.*?)</script>', html, re.DOTALL)[1])
+    assert state["at"] == [1] and state["_state"]["sliders"] == [["log snr", [0, 1, 2]]]
+    assert 'alt="a &lt;grey&gt; square"' in html and len(state["_state"]["frames"]) == 3
+
+
+def test_a_figure_is_svg_with_its_text_and_is_closed():
+    def line(x):
+        plt.figure()
+        plt.title(f"x is {x:g}")
+        plt.plot([0, x])
+
+    sliders = idc.Sliders(line, "a line", x=[1, 2])
+    assert [re.search("x is (.)", frame)[1] for frame in sliders.frames] == ["1", "2"]
+    assert all(frame.startswith("<svg") and "DejaVu" in frame for frame in sliders.frames)
+    assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize("sliders", [{}, {"x": [1]}, {"x": [1, 2], "y": []}, {"x": range(11), "y": range(10)}])
+def test_too_few_and_too_many_positions_are_refused_before_any_is_drawn(sliders):
+    with pytest.raises(ValueError, match="sliders must be"):
+        idc.Sliders(lambda **_: pytest.fail("drawn"), "nothing", **sliders)
+
+
+def test_other_drawings_and_positions_are_refused():
+    with pytest.raises(TypeError, match="draw must give a PIL picture or a matplotlib Figure, got str"):
+        idc.Sliders(lambda x: "picture", "text", x=[0, 1])
+    sliders = idc.Sliders(grey, "grey", x=[0, 1])
+    for at in ([2], [-1], [0, 0], []):
+        with pytest.raises(ValueError, match="at must be one position for each of"):
+            sliders.at = at

@@ -24,7 +24,8 @@ class Sliders(anywidget.AnyWidget):
 
     draw(**position): a PIL picture or a matplotlib Figure (None: pyplot's current one) for one position of the sliders.
     It is called for each, at most 100 in all. alt: what is seen, for those who do not see it.
-    Each further argument is a slider: its name, and the numbers that it goes through (at least two).
+    Each further argument is a slider: its name (shown with spaces for "_"), and the numbers that it goes through, two
+    or more.
 
     .frames are the data URLs, the last slider's positions fastest; .at (synchronised) the position of each slider, at
     first the middle. Raises ValueError for fewer numbers and for too many frames, TypeError for another drawing.
@@ -41,11 +42,12 @@ class Sliders(anywidget.AnyWidget):
             refuse("sliders", "at least one, of two numbers or more", values)
         self.positions = list(product(*values.values()))
         if len(self.positions) > MOST:
-            refuse("sliders", f"at most {MOST} positions in all", len(self.positions))
+            refuse("sliders", f"of {MOST} positions in all at most", len(self.positions))
         drawn = [_drawn(draw(**dict(zip(values, position, strict=True)))) for position in self.positions]
         self.frames, first = [frame for frame, _ in drawn], [len(numbers) // 2 for numbers in values.values()]
         self._still = drawn[self._place(first, values)][1]
-        state = {"frames": self.frames, "sliders": list(values.items()), "alt": check_text("alt", alt)}
+        named = [(name.replace("_", " "), numbers) for name, numbers in values.items()]
+        state = {"frames": self.frames, "sliders": named, "alt": check_text("alt", alt)}
         super().__init__(_state=state, at=first)
 
     @staticmethod
@@ -87,8 +89,10 @@ def _drawn(frame):
         raise TypeError(f"draw must give a PIL picture or a matplotlib Figure, got {type(frame).__name__}")
     short = {"svg.fonttype": "none", "svg.hashsalt": "sliders", "font.sans-serif": ["DejaVu Sans", "Arial"]}
     with io.StringIO() as file, plt.rc_context(short):
-        figure.savefig(file, format="svg", metadata={"Date": None})
+        figure.savefig(file, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
         text = file.getvalue()
     plt.close(figure)
-    text = re.sub(r' d="[^"]*"', lambda path: re.sub(r"(\.\d)\d+", r"\1", path[0]), text)  # a tenth of a point is enough
+    text = re.sub(
+        r' d="[^"]*"', lambda path: re.sub(r"(\.\d)\d+", r"\1", path[0]), text
+    )  # a tenth of a point is enough
     return re.sub(r"\s+", " ", text[text.index("<svg") :]), figure

@@ -23,7 +23,9 @@ function frameView(alt) {
   return {
     figure,
     show(frame) {
-      image.src = frame.startsWith("<svg") ? `data:image/svg+xml,${encodeURIComponent(frame)}` : frame;
+      const drawing = frame.startsWith("<svg");
+      image.classList.toggle("drawing", drawing);
+      image.src = drawing ? `data:image/svg+xml,${encodeURIComponent(frame)}` : frame;
     },
   };
 }
