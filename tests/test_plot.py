@@ -1,3 +1,7 @@
+import base64
+import io
+import re
+
 import matplotlib
 import numpy as np
 import pytest
@@ -46,6 +50,20 @@ def test_area_under_the_profile_is_the_estimate(images):
     area = line.get_ydata().sum() * 0.5
     mean, error = estimate.nats.mean().item() - constant, estimate.stderr.norm().item() / images
     assert area == pytest.approx(mean, abs=4 * error)
+
+
+def test_lines_stay_lines_and_heavy_figures_become_pixels():
+    plot.plt.plot([0, 1])
+    text = plot.sharp(plot.plt.gcf())
+    assert "<path" in text and "<image" not in text
+    assert text == plot.sharp(plot.plt.gcf())  # nothing of it changes from build to build
+    figure, axis = plot.plt.subplots()
+    axis.scatter(*np.random.default_rng(0).normal(size=(2, 5000)), c=np.arange(5000))
+    text = plot.sharp(figure)
+    assert "<path" not in text and len(text) < 300_000
+    data = base64.b64decode(re.search('base64,([^"]+)', text)[1])
+    wide = float(re.search('width="([0-9.]+)pt"', text)[1])
+    assert Image.open(io.BytesIO(data)).width == pytest.approx(2 * figure.dpi / 72 * wide, abs=1)
 
 
 def test_data_are_what_they_say():
