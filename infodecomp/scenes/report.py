@@ -86,7 +86,7 @@ def measure_words(model: Model, exact: Model, kind: str, count: int, samples: in
         "own_each": [round(v, 4) for v in own.information(0, 1, "standard").nats.tolist()],
         "alternatives_each": [round(v, 4) for v in repaired.tolist()],
     }
-    if max(truth) > 1e-9:
+    if maps and max(truth) > 1e-9:
         few = slice(0, maps)
         context = Alternatives.stack(each[few])
         against = pointwise_information(model, x[few], captions[few], context, samples=2 * samples).map
