@@ -1,5 +1,6 @@
-"""The built site loads nothing from the network: MathJax is local, and what would be fetched is left out."""
+"""The built site loads nothing from the network, and is light: MathJax is local, and what no page needs is left out."""
 
+import re
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
@@ -43,9 +44,41 @@ def copy_mathjax(app, exception):
         )
 
 
+ICON = re.compile(
+    r'"?([a-z0-9-]+)"?:\[\d+,\d+,\[([^\]]*)\],"[0-9a-f]+",(?:"[^"]*"|\[[^\]]*\])\],?'
+)
+
+
+def keep_icons(script, pages):
+    """Of the theme's two thousand icons those that a page names, or a script does."""
+    texts = [path.read_text(encoding="utf-8") for path in pages]
+    named = {name for text in texts for name in re.findall(r"fa-([a-z0-9-]+)", text)}
+    text = script.read_text(encoding="utf-8")
+
+    def kept(icon):
+        names = {icon[1], *re.findall(r'"([a-z0-9-]+)"', icon[2])}
+        return icon[0] if names & named else ""
+
+    script.write_text(ICON.sub(kept, text), encoding="utf-8")
+
+
+def leave_out(app, exception):
+    """Source maps, fonts in formats that no browser asks for, and icons that nobody shows."""
+    if exception is not None or app.builder.format != "html":
+        return
+    static = Path(app.outdir) / "_static"
+    for kind in ("*.map", "*.ttf", "*.po"):  # a .woff2 stands beside each .ttf
+        for path in static.rglob(kind):
+            path.unlink()
+    icons = static / "scripts" / "fontawesome.js"
+    others = [path for path in static.rglob("*.js") if path != icons]
+    keep_icons(icons, [*Path(app.outdir).rglob("*.html"), *others])
+
+
 def setup(app):
     app.config.mathjax_path = MATHJAX
     app.connect("config-inited", drop_thebe)
     app.connect("html-page-context", drop_scripts, priority=900)
     app.connect("build-finished", copy_mathjax)
+    app.connect("build-finished", leave_out)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
