@@ -66,7 +66,9 @@ def exercise_complaints(cells, prose):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_notebook_keeps_the_laws(path):
     notebook = json.loads(path.read_text(encoding="utf-8"))
-    assert list(complaints(notebook, numbered=path.stem not in ("00-preface", "00-diffusion") and path.name < "a")) == []
+    assert (
+        list(complaints(notebook, numbered=path.stem not in ("00-preface", "00-diffusion") and path.name < "a")) == []
+    )
 
 
 def test_contents_and_notebooks_agree():
