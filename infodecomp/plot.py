@@ -37,7 +37,7 @@ def setup() -> None:
             "svg.hashsalt": "infodecomp",  # the same figure is the same text
         }
     )
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    shell: Any = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     if getattr(shell, "kernel", None):
         from matplotlib_inline.backend_inline import set_matplotlib_formats
 

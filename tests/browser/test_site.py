@@ -8,6 +8,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
+from selenium.webdriver import ActionChains, Keys
+from selenium.webdriver.support.ui import WebDriverWait
 
 SITE = Path(__file__).parents[2] / "_build" / "html"
 REDIRECTS_AND_TOOLS = {"index.html", "search.html", "genindex.html", "prf-prf.html", "py-modindex.html"}
@@ -148,3 +150,66 @@ def test_solutions_fold(browser, page):
         button = "arguments[0].querySelector('.toggle-button, summary, button').click()"
         browser.execute_script(button, solution)
         assert browser.execute_script(height, solution) > folded
+
+
+# ---- what the first screen and the pages promise ----
+
+
+def test_home_page_opens_with_a_word_and_four_doors(browser):
+    open_page(browser, SITE / "book" / "00-preface.html", "desktop")
+    widget = "return document.querySelector('.heatmaps[data-done]')"
+    assert browser.execute_script(f"{widget}.getBoundingClientRect().top + scrollY") < 900
+    doors = browser.execute_script(
+        "return [...document.querySelectorAll('.sd-card a.sd-stretched-link')].map(a => a.href)"
+    )
+    assert [Path(urlsplit(door).path).stem for door in doors] == [
+        "00-counting",
+        "13-stable-diffusion",
+        "emoji-lab",
+        "lab",
+    ]
+
+
+def test_sliders_of_a_chapter_move_without_a_kernel(browser):
+    open_page(browser, SITE / "book" / "01-channel.html", "desktop")
+    source = "return document.querySelector('.sliders-live img').src"
+    before = browser.execute_script(source)
+    browser.find_element("css selector", ".sliders-live input").send_keys(Keys.ARROW_RIGHT)
+    assert browser.execute_script(source) not in ("", before)
+
+
+def test_what_is_cited_is_seen_at_the_link(browser):
+    """An equation of another page, a theorem of another, and a reference; typeset, and gone when the pointer is."""
+    open_page(browser, SITE / "book" / "06-conditional.html", "desktop")
+    for part, seen in (
+        ("equation-eq-05", "mjx-container"),
+        ("05-pointwise.html#thm", ".proof"),
+        ("references", "i, em"),
+    ):
+        link = browser.find_element("css selector", f"main a.internal[href*='{part}']")
+        ActionChains(browser).scroll_to_element(link).move_to_element(link).perform()
+        found = f"#preview:not([hidden]) :is({seen})"
+        WebDriverWait(browser, 60).until(lambda b, found=found: b.find_elements("css selector", found))
+        ActionChains(browser).move_by_offset(0, -200).perform()
+        browser.execute_script("arguments[0].dispatchEvent(new PointerEvent('pointerleave'))", link)
+        assert browser.execute_script("return document.querySelector('#preview').hidden")
+
+
+def test_search_finds_heat_maps(browser):
+    browser.get((SITE / "search.html").as_uri() + "?q=heat+map")
+    found = "return [...document.querySelectorAll('#search-results li a')].map(a => a.getAttribute('href'))"
+    WebDriverWait(browser, 60).until(lambda b: b.execute_script(found))
+    assert any("07-pixels" in address for address in browser.execute_script(found))
+
+
+def test_site_is_light():
+    """Without source maps, with the icons that it shows, and with pages that a phone loads quickly."""
+    sizes = {path.relative_to(SITE): path.stat().st_size for path in SITE.rglob("*") if path.is_file()}
+    assert not [path for path in sizes if path.suffix in (".map", ".ttf")]
+    icons = (SITE / "_static" / "scripts" / "fontawesome.js").read_text(encoding="utf-8")
+    assert len(icons) < 200_000 and all(f'"{name}"' in icons or f"{name}:" in icons for name in ("bars", "download"))
+    pages = {path.stem: size for path, size in sizes.items() if path.parts[0] == "book" and path.suffix == ".html"}
+    print(
+        f"site {sum(sizes.values()) / 1e6:.1f} MB, largest page {max(pages, key=pages.get)} {max(pages.values()) / 1e3:.0f} kB"
+    )
+    assert sum(sizes.values()) < 18e6 and max(pages.values()) < 600e3
