@@ -36,6 +36,9 @@ def complaints(notebook, numbered=True):
         drawn = cell["metadata"].get("mystnb", {})
         if ".show()" in source and not (drawn.get("image", {}).get("alt") and drawn.get("figure", {}).get("caption")):
             yield f"a figure without alt text or caption, in the cell that begins {lines[0]!r}"
+        only_draws = ".show()" in source and not re.search(r"^(def|class|assert|print)\b", source, re.MULTILINE)
+        if only_draws and len(lines) > 4 and "hide-input" not in cell["metadata"].get("tags", []):
+            yield f"a cell that only draws is not folded (hide-input), it begins {lines[0]!r}"
     for source, _ in code[1:]:
         if re.search(r"^\s*(import|from) ", source, re.MULTILINE):
             yield f"an import outside the first code cell: {source.splitlines()[0]!r}"
@@ -123,6 +126,7 @@ def test_a_good_notebook_passes():
         (2, {"outputs": [{"data": {"image/png": ""}}], "metadata": FIGURE | {"tags": ["nbval-check-output"]}}),
         (2, {"metadata": {}}),
         (2, {"source": "import numpy as np"}),
+        (2, {"source": "a\nb\nc\nd\nplt.show()"}),
         (3, {"source": "no exercise"}),
         (4, {"source": "```{solution-start} ex-a\n```"}),
         (5, {"cell_type": "markdown"}),
