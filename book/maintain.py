@@ -110,18 +110,18 @@ def outputs():
 
 
 def picture():
-    """Write the figure of the preface where the README shows it."""
+    """Write the first heat map of the preface, as it is without scripts, where the README shows it."""
     import base64
 
     notebook, _ = executed(ROOT / "book" / "00-preface.ipynb")
-    data = next(
-        o.data["image/png"]
+    pages = (
+        o.data["text/html"]
         for c in notebook.cells
         for o in c.get("outputs", [])
-        if "image/png" in o.get("data", {})
+        if "text/html" in o.get("data", {})
     )
+    data = re.search(r'class="static"[^>]*base64,([^"]+)"', next(pages))[1]
     target = ROOT / "book" / "_static" / "preface.png"
-    target.parent.mkdir(exist_ok=True)
     target.write_bytes(base64.b64decode(data))
 
 
