@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.utils.flop_counter import FlopCounterMode
 
 import infodecomp as idc
 from infodecomp import drawings, emoji, products
-from infodecomp.products import weighed
 from infodecomp.world import World
 
 pytest.importorskip("emoji", reason="needs the extra emoji")
@@ -271,16 +271,50 @@ def test_shared_sums_change_nothing(jitter):
     assert shared._parts is None
 
 
-def test_a_pass_reads_each_point_once(monkeypatch):
-    read = []
-    monkeypatch.setattr(products, "weighed", lambda *about: read.append(len(about[3])) or weighed(*about))
-    points = torch.randn(50, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    model = idc.exact.FiniteSet(points)
-    idc.compare(model, points[:1], conditions()[:4], samples=2)
-    assert sum(read) == 50
-    read.clear()
-    idc.compare(model, points[:1], conditions()[1:3], samples=2)
-    assert sum(read) == 37  # 30, and 7 others of every third
+def read(model, conditions):
+    """Points read per row of a pass, by likelihoods and by means, from the operations of all products."""
+    assert model.proposal is not None  # its own operations are not counted
+    with FlopCounterMode(display=False) as counted:
+        idc.compare(model, model.points[:1] + model.center, conditions, samples=2)
+    return counted.get_total_flops() / (2 * 2 * model.dim)
+
+
+def random_halves(count, of):
+    return list((torch.rand(count, 1, of, generator=torch.Generator().manual_seed(2)) < 0.5).unbind())
+
+
+def test_a_pass_reads_each_point_once():
+    model = idc.exact.FiniteSet(torch.randn(50, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(1)))
+    assert read(model, conditions()[:4]) == 50 + 50
+    assert read(model, conditions()[1:3]) == 37 + 37  # 30, and 7 others of every third
+    apart = list(torch.eye(50).reshape(25, 1, 2, 50).sum(2) > 0)
+    assert read(model, apart) == 50 + 50  # 25 conditions
+
+
+def test_many_conditions_read_points_once_more_per_group():
+    """Up to ten conditions of any kind are two groups: 1.5 times as many operations as one of them has, at most."""
+    model = idc.exact.FiniteSet(torch.randn(900, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(1)))
+    assert read(model, random_halves(2, 900)) <= 2 * 900
+    ten = random_halves(10, 900)
+    model.expect(ten)
+    assert [len(those) for those, _ in model._parts.groups] == [5, 5]
+    assert all(len(group.counts) < products.MOST for _, group in model._parts.groups)
+    assert 2 * 900 < read(model, ten) <= 3 * 900
+    assert read(model, [(torch.arange(900) < 90 * k)[None] for k in range(1, 11)]) == 2 * 900  # one in the other
+
+
+def test_a_condition_asked_alone_reads_its_own_points():
+    model, fits = idc.exact.FiniteSet(torch.eye(50, 8, dtype=torch.float64)), (torch.arange(50) < 5)[None]
+    model.expect([None, fits])
+    each = [torch.randn(3, 8, dtype=torch.float64) for _ in range(3)]
+    flops = []
+    for z in each:
+        with FlopCounterMode(display=False) as counted:
+            model(z, torch.zeros(3), fits)
+        flops.append(counted.get_total_flops() / (2 * 3 * 8))
+    assert flops == [100, 10, 10]  # the first could have been a pass
+    model(each[2], torch.zeros(3), None)
+    assert model._parts._sums  # it is one
 
 
 def test_only_points_with_weight_are_read():
