@@ -1,5 +1,6 @@
 """The world of emoji: counted by hand, drawn once, measured against its counts."""
 
+import json
 import math
 import os
 import sys
@@ -12,6 +13,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import infodecomp as idc
 from infodecomp import drawings, emoji, products
+from infodecomp.datasets import aro
+from infodecomp.datasets import emoji as emoji_data
+from infodecomp.experiments import relation
 from infodecomp.world import World
 
 pytest.importorskip("emoji", reason="needs the extra emoji")
@@ -179,6 +183,38 @@ def test_alternatives_part_what_fits_the_context(model):
     assert torch.allclose(mixture, context, rtol=0, atol=1e-9)
     with pytest.raises(ValueError, match="word must stand once"):
         model.alternatives(NAME, "cat")
+
+
+def test_exchanges_fit_an_emoji_but_not_this_one(model):
+    world = model.world
+    found = world.exchanges(COOL)
+    assert ("smiling face with halo", "sunglasses", "halo") in found
+    assert all(world.count(caption) and world.log_prob(COOL, caption) == -math.inf for caption, *_ in found)
+    counted = sum(1 for c in world.pictures() if world.log_prob(c, REST) > -math.inf) - 1  # the ten other faces
+    assert counted == 10 <= sum(word == "sunglasses" for _, word, _ in found)
+    for caption, word, other in found:
+        assert set(caption.split()) ^ set(NAME.split()) == {word, other}
+    assert world.exchanges("👻") == []  # ghost: nothing would be left
+
+
+def test_data_of_emoji_has_answers(model, tmp_path):
+    emoji_data.aro(tmp_path / "new", 12, seed=3)
+    items = aro.load(tmp_path / "new", "vg_attribution")
+    entries = json.loads((tmp_path / "new/visual_genome_attribution.json").read_text(encoding="utf-8"))
+    assert len(items) == len({entry["emoji"] for entry in entries}) == 12 and not aro.count(items)
+    for item, entry in zip(items, entries, strict=True):
+        true, false = item.captions
+        x = model.encode(item.open())
+        assert torch.equal(x, model.encode(entry["emoji"]))  # the crop
+        assert model.log_prob(x, true) > -math.inf == model.log_prob(x, false)
+        assert item.group == ", ".join(sorted(entry["attributes"]))
+    assert [e[:2] for e in emoji_data.exchanged(model.world, 3, seed=3)] == [
+        (entry["emoji"], entry["true_caption"]) for entry in entries[:3]
+    ]
+    with pytest.raises(ValueError, match=r"^count must be at most \d+, got 9999$"):
+        emoji_data.exchanged(emoji.Emoji(16, "ja", skin_tones=False), 9999)  # few names of several words
+    scores = relation.caption_scores(model, x, [true, false], samples=20)
+    assert relation.credit(scores["standard"]).item() == 1
 
 
 # ------------------------------------------------------------------------------------------------------ the picture
