@@ -30,13 +30,15 @@ MOST = 24  # alternatives of a word, the rest is one
 
 
 def proposal(ends: tuple[float, float], size: int) -> Piecewise:
-    """Most draws where words carry information, at 32 pixels log-SNR −7 to 0; some over all the range.
+    """Most draws where words carry information, at 32 pixels log-SNR −7 to 0; a tenth as many per unit from −9 to 4,
+    where pictures are told apart that differ in few pixels (🌑 from the next moon above 1); some over all the range.
 
     It follows the spread of the integrands of ten words, measured. With more pixels to see, less signal is enough.
     """
     edges = torch.linspace(*ends, 241, dtype=torch.float64)
     middle = (edges[1:] + edges[:-1]) / 2 + 2 * math.log(size / 32)
-    density = torch.sigmoid(1.2 * (middle + 6)) * torch.sigmoid(-1.5 * middle) + 0.01
+    most = torch.sigmoid(1.2 * (middle + 6)) * torch.sigmoid(-1.5 * middle)
+    density = most + 0.1 * torch.sigmoid(1.2 * (middle + 9)) * torch.sigmoid(-3 * (middle - 4)) + 0.01
     return Piecewise(edges, density * edges.diff())
 
 
