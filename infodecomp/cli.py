@@ -12,8 +12,9 @@ from typing import Annotated
 
 import typer
 
-from .checks import whole
+from .checks import choice, whole
 from .datasets import aro, coco
+from .datasets import emoji as emoji_data
 from .experiments import baselines, intervention, localization, origin, progress
 from .experiments import relation as relation_testing
 from .experiments.folder import read_items, read_settings, save
@@ -219,18 +220,24 @@ def _plain(value):
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-@app.command(epilog="Example: infodecomp scenes-data aro --count 50; infodecomp scenes-data coco --format coco")
+@app.command(epilog="Example: infodecomp scenes-data aro --count 50; infodecomp scenes-data coco --format coco; "
+             "infodecomp scenes-data emoji --world emoji, then infodecomp relation --data emoji --out run "
+             "--tasks vg_attribution --model emoji")  # fmt: skip
 @_told
 def scenes_data(
     folder: Path,
     count: Annotated[int, typer.Option(help="pictures per task")] = 50,
     seed: int = 0,
     format: Annotated[str, typer.Option(help="aro or coco")] = "aro",
+    world: Annotated[str, typer.Option(help="scenes or emoji (vg_attribution alone: a word exchanged)")] = "scenes",
 ) -> None:
-    """Write scenes of the embedded world in the formats of the data sets: data whose answers are known."""
-    if format not in ("aro", "coco"):
-        raise ValueError(f"format must be aro or coco, got {format!r}")
-    (export.aro if format == "aro" else export.coco)(folder, count, seed)
+    """Write pictures of a world in the formats of the data sets: data whose answers are known."""
+    choice("format", format, ("aro", "coco"))
+    choice("world", world, ("scenes", "emoji"))
+    if (world, format) == ("emoji", "coco"):
+        raise ValueError("format must be aro with emoji, whose words have no masks, got 'coco'")
+    write = emoji_data.aro if world == "emoji" else export.aro if format == "aro" else export.coco
+    write(folder, count, seed)
 
 
 if __name__ == "__main__":

@@ -111,7 +111,8 @@ def _pen(data, name):
     for size in SIZES:
         with suppress(OSError):  # not among the sizes of its bitmaps
             return ImageFont.truetype(io.BytesIO(data), size, layout_engine=ImageFont.Layout.RAQM)
-    raise ValueError(f"font must be one that Pillow can draw, got {name}")
+    sizes = ", ".join(map(str, sorted(SIZES)))
+    raise ValueError(f"font must be one that Pillow can draw, or have bitmaps of {sizes} pixels, got {name}")
 
 
 def _drawn(data, size, name):
@@ -133,7 +134,7 @@ def _drawn(data, size, name):
     drawn = [(character, draw(character)) for character in every]
     drawn = [(c, picture) for c, picture in drawn if np.ptp(picture) > 0 and picture.tobytes() != nothing]
     if not any(np.ptp(picture, axis=-1).any() for _, picture in drawn):
-        raise ValueError(f"font must draw emoji in colour, got {name}")
+        raise ValueError(f"font must draw emoji in colour, as COLR version 0, CBDT or sbix, not version 1, got {name}")
     pictures, groups = np.stack([picture for _, picture in drawn]), {}
     for i, first in enumerate(_first_alike(pictures)):
         groups.setdefault(first, []).append(drawn[i][0])

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from .captions import alike, find, is_word, units, without, word_at
+from .captions import alike, find, is_word, replace, units, without, word_at
 from .checks import choice, is_whole, refuse, shown, whole
 from .checks import text as check_text
 from .drawings import TONES, drawings, names, plain
@@ -30,13 +30,15 @@ MOST = 24  # alternatives of a word, the rest is one
 
 
 def proposal(ends: tuple[float, float], size: int) -> Piecewise:
-    """Most draws where words carry information, at 32 pixels log-SNR −7 to 0; some over all the range.
+    """Most draws where words carry information, at 32 pixels log-SNR −7 to 0; a tenth as many per unit from −9 to 4,
+    where pictures are told apart that differ in few pixels (🌑 from the next moon above 1); some over all the range.
 
     It follows the spread of the integrands of ten words, measured. With more pixels to see, less signal is enough.
     """
     edges = torch.linspace(*ends, 241, dtype=torch.float64)
     middle = (edges[1:] + edges[:-1]) / 2 + 2 * math.log(size / 32)
-    density = torch.sigmoid(1.2 * (middle + 6)) * torch.sigmoid(-1.5 * middle) + 0.01
+    most = torch.sigmoid(1.2 * (middle + 6)) * torch.sigmoid(-1.5 * middle)
+    density = most + 0.1 * torch.sigmoid(1.2 * (middle + 9)) * torch.sigmoid(-3 * (middle - 4)) + 0.01
     return Piecewise(edges, density * edges.diff())
 
 
@@ -156,6 +158,21 @@ class Emoji:
         drawn = np.random.default_rng(whole("seed", seed, 0)).integers(len(self), size=whole("count", count, 1))
         chosen = [self.characters[i][0] for i in drawn]
         return chosen, [self.captions(character)[0] for character in chosen]
+
+    def exchanges(self, picture: str) -> list[tuple[str, str, str]]:
+        """(caption, word, other): a character's name with a word exchanged by another that, with the rest, fits some
+        emoji but not this one. None for a name of a single word."""
+        place, name = self.position(picture), self.captions(picture)[0]
+        own, found = [words for i, words in self._sets if i == place], []
+        for start, stop, text in units(name):
+            rest = set(_words(without(name, start, stop)))
+            if is_word(text) and rest:
+                fitting = set.intersection(*(self._having[word] for word in rest))
+                others = set().union(*(self._sets[k][1] for k in fitting)) - rest
+                false = sorted(o for o in others if not any(rest | {o} <= words for words in own))
+                found += [(replace(name, start, stop, other), alike(word_at(name, start, stop)), other)
+                          for other in false]  # fmt: skip
+        return found
 
     def alternatives(self, caption: str, word: str | int) -> Partition:
         """What could stand in a word's place: the pictures that fit the rest of the caption, in disjoint sets.

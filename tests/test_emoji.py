@@ -1,17 +1,28 @@
 """The world of emoji: counted by hand, drawn once, measured against its counts."""
 
+import io
+import json
 import math
 import os
+import subprocess
 import sys
 
 import numpy as np
 import pytest
 import torch
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
+from fontTools.ttLib import newTable
+from fontTools.ttLib.tables.sbixGlyph import Glyph
+from fontTools.ttLib.tables.sbixStrike import Strike
 from PIL import Image
+from torch.utils.flop_counter import FlopCounterMode
 
 import infodecomp as idc
 from infodecomp import drawings, emoji, products
-from infodecomp.products import weighed
+from infodecomp.datasets import aro
+from infodecomp.datasets import emoji as emoji_data
+from infodecomp.experiments import relation
 from infodecomp.world import World
 
 pytest.importorskip("emoji", reason="needs the extra emoji")
@@ -181,6 +192,38 @@ def test_alternatives_part_what_fits_the_context(model):
         model.alternatives(NAME, "cat")
 
 
+def test_exchanges_fit_an_emoji_but_not_this_one(model):
+    world = model.world
+    found = world.exchanges(COOL)
+    assert ("smiling face with halo", "sunglasses", "halo") in found
+    assert all(world.count(caption) and world.log_prob(COOL, caption) == -math.inf for caption, *_ in found)
+    counted = sum(1 for c in world.pictures() if world.log_prob(c, REST) > -math.inf) - 1  # the ten other faces
+    assert counted == 10 <= sum(word == "sunglasses" for _, word, _ in found)
+    for caption, word, other in found:
+        assert set(caption.split()) ^ set(NAME.split()) == {word, other}
+    assert world.exchanges("👻") == []  # ghost: nothing would be left
+
+
+def test_data_of_emoji_has_answers(model, tmp_path):
+    emoji_data.aro(tmp_path / "new", 12, seed=3)
+    items = aro.load(tmp_path / "new", "vg_attribution")
+    entries = json.loads((tmp_path / "new/visual_genome_attribution.json").read_text(encoding="utf-8"))
+    assert len(items) == len({entry["emoji"] for entry in entries}) == 12 and not aro.count(items)
+    for item, entry in zip(items, entries, strict=True):
+        true, false = item.captions
+        x = model.encode(item.open())
+        assert torch.equal(x, model.encode(entry["emoji"]))  # the crop
+        assert model.log_prob(x, true) > -math.inf == model.log_prob(x, false)
+        assert item.group == ", ".join(sorted(entry["attributes"]))
+    assert [e[:2] for e in emoji_data.exchanged(model.world, 3, seed=3)] == [
+        (entry["emoji"], entry["true_caption"]) for entry in entries[:3]
+    ]
+    with pytest.raises(ValueError, match=r"^count must be at most \d+, got 9999$"):
+        emoji_data.exchanged(emoji.Emoji(16, "ja", skin_tones=False), 9999)  # few names of several words
+    scores = relation.caption_scores(model, x, [true, false], samples=20)
+    assert relation.credit(scores["standard"]).item() == 1
+
+
 # ------------------------------------------------------------------------------------------------------ the picture
 
 
@@ -271,16 +314,50 @@ def test_shared_sums_change_nothing(jitter):
     assert shared._parts is None
 
 
-def test_a_pass_reads_each_point_once(monkeypatch):
-    read = []
-    monkeypatch.setattr(products, "weighed", lambda *about: read.append(len(about[3])) or weighed(*about))
-    points = torch.randn(50, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    model = idc.exact.FiniteSet(points)
-    idc.compare(model, points[:1], conditions()[:4], samples=2)
-    assert sum(read) == 50
-    read.clear()
-    idc.compare(model, points[:1], conditions()[1:3], samples=2)
-    assert sum(read) == 37  # 30, and 7 others of every third
+def read(model, conditions):
+    """Points read per row of a pass, by likelihoods and by means, from the operations of all products."""
+    assert model.proposal is not None  # its own operations are not counted
+    with FlopCounterMode(display=False) as counted:
+        idc.compare(model, model.points[:1] + model.center, conditions, samples=2)
+    return counted.get_total_flops() / (2 * 2 * model.dim)
+
+
+def random_halves(count, of):
+    return list((torch.rand(count, 1, of, generator=torch.Generator().manual_seed(2)) < 0.5).unbind())
+
+
+def test_a_pass_reads_each_point_once():
+    model = idc.exact.FiniteSet(torch.randn(50, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(1)))
+    assert read(model, conditions()[:4]) == 50 + 50
+    assert read(model, conditions()[1:3]) == 37 + 37  # 30, and 7 others of every third
+    apart = list(torch.eye(50).reshape(25, 1, 2, 50).sum(2) > 0)
+    assert read(model, apart) == 50 + 50  # 25 conditions
+
+
+def test_many_conditions_read_points_once_more_per_group():
+    """Up to ten conditions of any kind are two groups: 1.5 times as many operations as one of them has, at most."""
+    model = idc.exact.FiniteSet(torch.randn(900, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(1)))
+    assert read(model, random_halves(2, 900)) <= 2 * 900
+    ten = random_halves(10, 900)
+    model.expect(ten)
+    assert [len(those) for those, _ in model._parts.groups] == [5, 5]
+    assert all(len(group.counts) < products.MOST for _, group in model._parts.groups)
+    assert 2 * 900 < read(model, ten) <= 3 * 900
+    assert read(model, [(torch.arange(900) < 90 * k)[None] for k in range(1, 11)]) == 2 * 900  # one in the other
+
+
+def test_a_condition_asked_alone_reads_its_own_points():
+    model, fits = idc.exact.FiniteSet(torch.eye(50, 8, dtype=torch.float64)), (torch.arange(50) < 5)[None]
+    model.expect([None, fits])
+    each = [torch.randn(3, 8, dtype=torch.float64) for _ in range(3)]
+    flops = []
+    for z in each:
+        with FlopCounterMode(display=False) as counted:
+            model(z, torch.zeros(3), fits)
+        flops.append(counted.get_total_flops() / (2 * 3 * 8))
+    assert flops == [100, 10, 10]  # the first could have been a pass
+    model(each[2], torch.zeros(3), None)
+    assert model._parts._sums  # it is one
 
 
 def test_only_points_with_weight_are_read():
@@ -335,6 +412,49 @@ def test_any_colour_font_and_no_other(tmp_path, monkeypatch):
     (tmp_path / "no.ttf").write_bytes(b"no font")
     with pytest.raises(ValueError, match="font must be one that Pillow can draw"):
         drawings.drawings(16, tmp_path / "no.ttf")
+
+
+def bitmap_font(path, size):
+    """A font of three emoji as coloured squares, as Apple's are kept: sbix, one size."""
+    glyphs = {"a": ("😎", "red"), "b": ("🐱", "blue"), "c": ("👻", "green")}
+    square = TTGlyphPen(None)
+    for k, corner in enumerate(((0, 0), (0, 1024), (1024, 1024), (1024, 0))):
+        (square.lineTo if k else square.moveTo)(corner)
+    square.closePath()
+    font = FontBuilder(1024, isTTF=True)
+    font.setupGlyphOrder([".notdef", *glyphs])
+    font.setupCharacterMap({ord(character): name for name, (character, _) in glyphs.items()})
+    font.setupGlyf({".notdef": TTGlyphPen(None).glyph()} | dict.fromkeys(glyphs, square.glyph()))
+    font.setupHorizontalMetrics(dict.fromkeys([".notdef", *glyphs], (1100, 0)))
+    font.setupHorizontalHeader(ascent=1024, descent=0)
+    font.setupNameTable({"familyName": "Tiny", "styleName": "Regular"})
+    font.setupOS2()
+    font.setupPost()
+    table, strike = newTable("sbix"), Strike(ppem=size, resolution=72)
+    table.version, table.flags, table.strikes = 1, 1, {size: strike}
+    for name, (_, colour) in glyphs.items():
+        Image.new("RGBA", (size, size), colour).save(picture := io.BytesIO(), "PNG")
+        strike.glyphs[name] = Glyph(glyphName=name, graphicType="png ", imageData=picture.getvalue())
+    font.font["sbix"] = table
+    font.save(path)
+    return path
+
+
+def test_fonts_of_bitmaps_are_drawn_at_their_size(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    drawn = drawings.drawings(16, bitmap_font(tmp_path / "good.ttf", 160))
+    assert sorted(those[0] for those in drawn.characters) == sorted("😎🐱👻")
+    darkest = {those[0]: picture.min((0, 1)) for those, picture in zip(drawn.characters, drawn.pictures, strict=True)}
+    assert {character: int(levels.argmax()) for character, levels in darkest.items()} == {"😎": 0, "👻": 1, "🐱": 2}
+    assert all(sorted(levels)[1] == 0 for levels in darkest.values())  # pure red, green and blue
+    with pytest.raises(ValueError, match="or have bitmaps of 64, .* 160 pixels, got"):
+        drawings.drawings(16, bitmap_font(tmp_path / "odd.ttf", 20))
+
+
+def test_colour_that_pillow_does_not_draw_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(ValueError, match="as COLR version 0, CBDT or sbix, not version 1, got"):
+        drawings.drawings(16, drawings.openmoji().with_name("glyf_colr1.ttf"))
 
 
 def test_a_missing_extra_is_named_in_one_line(monkeypatch):
@@ -395,6 +515,45 @@ def test_z_scores_of_words_in_three_languages(language, accept):
     covered = (z.abs() < 2).double().mean().item()
     assert abs(z.mean().item()) < 3.3 / len(z) ** 0.5 + 0.1 and covered > 0.93 - 3 * (0.93 * 0.07 / len(z)) ** 0.5
     assert torch.tensor(errors).square().mean().sqrt() < 0.25
+
+
+PEAK = """
+import resource, infodecomp as idc
+model = idc.load("emoji", size=48)
+idc.word_maps(model, "👩🏽‍🚒", "woman firefighter medium skin tone", samples=40)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="counts kilobytes")
+def test_all_pictures_of_48_pixels_fit_in_a_gigabyte(model):
+    told = subprocess.run([sys.executable, "-W", "ignore", "-c", PEAK], stdout=subprocess.PIPE, text=True, check=True)
+    assert int(told.stdout) < 2**20  # KiB; 0.81 of them
+
+
+@pytest.mark.slow  # 30 words given nothing, 0.1 s each
+def test_single_words_given_nothing_are_covered():
+    """All pictures are in the context; from draws for which a wrong one looks likelier the sum is made."""
+    small, z = idc.load("emoji", size=16, skin_tones=False), []
+    for k in np.random.default_rng(7).permutation(len(small.world))[:60]:
+        picture = small.world.pictures()[k]
+        word = small.world.captions(picture)[0].split()[-1]
+        found = idc.pointwise_information(small, small.encode(picture), word, kind="standard", seed=len(z))
+        z.append((found.nats.item() - small.information(picture, word)) / found.stderr.item())
+    assert abs(np.mean(z)) < 3.3 / len(z) ** 0.5 and np.mean(np.abs(z) < 2) > 0.954 - 3.3 * (0.044 / len(z)) ** 0.5
+
+
+def test_the_proposal_reaches_where_the_closest_pictures_are_told_apart(model):
+    """🌑 and the moon next to it differ in few pixels: log-SNR 1 to 3, where no draw may weigh like a tenth of all."""
+    proposal = emoji.proposal(model.proposal.range, 32)
+    weight = 1 / (proposal.masses / proposal.edges.diff())
+    middle = (proposal.edges[1:] + proposal.edges[:-1]) / 2
+    distances = (model.points - model.points[model.world.position("🌑")]).square().sum(1)
+    nearest = math.log(8 / distances[distances > 0].min())
+    assert 2 < nearest < 3
+    inside = (middle > -7) & (middle < nearest + 1)
+    assert weight[inside].max() < 0.2 * 500  # of the default's draws
 
 
 WORDS = (

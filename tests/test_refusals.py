@@ -102,10 +102,13 @@ def test_intervene_refuses(option, message, data, tmp_path):
     assert "placeholder" in refused("intervene", *options, "--swap=dog=cat", "--placeholder=_")
 
 
-@pytest.mark.parametrize("options", [["--count=-3"], ["--count=0"], ["--seed=-1"], ["--format=x"]], ids=str)
+@pytest.mark.parametrize(
+    "options", [["--count=-3"], ["--count=0"], ["--seed=-1"], ["--format=x"], ["--world=x"]], ids=str
+)
 def test_scenes_data_refuses(options, tmp_path):
     for format in ("aro", "coco"):
         refused("scenes-data", tmp_path / "x", f"--format={format}", *options)
+    assert "no masks" in refused("scenes-data", tmp_path / "x", "--format=coco", "--world=emoji")
     assert not (tmp_path / "x").exists()
     (tmp_path / "file").write_text("")
     assert "file" in refused("scenes-data", tmp_path / "file", "--count=1")

@@ -47,11 +47,12 @@ class Options:
             whole("limit", self.limit, 1)
         if self.dtype not in (None, *DTYPES):
             raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {self.dtype!r}")
-        if self.revision is not None and (self.model.startswith("scenes") or Path(self.model).exists()):
+        if self.revision is not None and (self.of_world or Path(self.model).exists()):
             raise ValueError(f"revision must come with a model of the hub, got {self.revision!r} and {self.model!r}")
         if self.size is not None and not re.fullmatch(r"[1-9]\d{0,4}(x[1-9]\d{0,4})?", self.size):
             raise ValueError(f"size must be a number of pixels, or height x width as 512x768, got {self.size!r}")
-        odd = [name for name, value in self.unusual().items() if value and self.model.startswith("scenes")]
+        own = ("size",) if self.model == "emoji" else ()
+        odd = [name for name, value in self.unusual().items() if value and self.of_world and name not in own]
         if odd:
             raise ValueError(f"{odd[0]} must come with a pipeline, got the model {self.model!r}")
         if self.out.exists() and not self.out.is_dir():
@@ -60,6 +61,11 @@ class Options:
             torch.empty(0, device=self.device or "cpu")
         except (RuntimeError, AssertionError) as error:
             raise ValueError(f"device must be one that is here, got {self.device!r}: {first_line(error)}") from error
+
+    @property
+    def of_world(self) -> bool:
+        """Whether the model is one of a world, with no files of its own on the hub."""
+        return self.model.startswith("scenes") or self.model == "emoji"
 
     def unusual(self) -> dict:
         """The options of the model that are not as they are by default, for a run's settings."""

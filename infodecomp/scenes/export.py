@@ -27,7 +27,7 @@ def aro(folder: str | Path, count: int, seed: int = 0) -> None:
     The order files have two captions per picture; shuffles are made on loading. "scene" of an entry is its position in
     scenes(). The same seed writes the same scenes.
     """
-    _check(count, seed)
+    check(count, seed)
     folder, pairs = Path(folder), _pairs(4 * count, seed)
     files = {
         "visual_genome_relation.json": _relation,
@@ -45,7 +45,8 @@ def aro(folder: str | Path, count: int, seed: int = 0) -> None:
         (folder / name).write_text(json.dumps(entries, indent=1) + "\n")
 
 
-def _check(count, seed):
+def check(count: int, seed: int) -> None:
+    """ValueError unless count is a positive whole number, and seed a number of 64 bits."""
     if not isinstance(count, int) or isinstance(count, bool) or count < 1:
         raise ValueError(f"count must be a positive whole number, got {count!r}")
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
@@ -66,17 +67,16 @@ def _pairs(count, seed):
 def _relation(number, scene, caption):
     relation = next(word for word in caption.split() if CLASS[word] in ("side", "vertical"))
     name = f"{relation} of" if CLASS[relation] == "side" else relation
-    return _boxed(number, scene, caption, swaps(caption)[0], {"relation_name": name})
+    return boxed(number, render(scene), caption, swaps(caption)[0], {"relation_name": name})
 
 
 def _attribution(number, scene, caption):
     colours = [word for word in caption.split() if CLASS[word] == "colour"]
-    return _boxed(number, scene, caption, swaps(caption)[1], {"attributes": colours})
+    return boxed(number, render(scene), caption, swaps(caption)[1], {"attributes": colours})
 
 
-def _boxed(number, scene, true, false, more):
-    """A VG entry, the path of its picture and the picture: a scene somewhere on a grey canvas."""
-    picture = render(scene)
+def boxed(number: int, picture: Image.Image, true: str, false: str, more: dict) -> tuple[dict, str, Image.Image]:
+    """A VG entry, the path of its picture and that: the picture, 32 × 32, somewhere on a grey canvas."""
     (w, h), (x, y) = picture.size, (number * 5 % (CANVAS[0] - 31), number * 3 % (CANVAS[1] - 31))
     canvas = Image.new("RGB", CANVAS, GREY)
     canvas.paste(picture, (x, y))
@@ -97,7 +97,7 @@ def coco(folder: str | Path, count: int, seed: int = 0) -> None:
     the authors' files, a row for each colour and state, with "adjective" or "verb" as word type; its mask in COCO's
     sense is that of its noun. The same seed writes the same scenes.
     """
-    _check(count, seed)
+    check(count, seed)
     folder = Path(folder)
     (folder / "val2017").mkdir(parents=True, exist_ok=True)
     (folder / "annotations").mkdir(exist_ok=True)
