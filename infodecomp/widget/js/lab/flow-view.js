@@ -4,33 +4,43 @@ import { paintBytes } from "./painting.js";
 
 const STEPS = 40;
 
-/** Plays what the denoiser makes of one noise under both texts. */
+/** Plays what the denoiser makes of one noise under both texts; another question ends it. */
 export function flowView(lab) {
   const pictures = ["first", "second"].map((which) => canvas(lab.world.size, `made under the ${which} prompt`));
   const texts = pictures.map(() => make("figcaption"));
-  const figures = pictures.map((picture, i) => figure(picture, texts[i]));
-  const row = make("div", { className: "row", hidden: true }, ...figures);
+  const row = make("div", { className: "strip" }, ...pictures.map((picture, i) => figure(picture, texts[i])));
   const said = make("p", { className: "progress" });
+  const played = make("div", { className: "played", hidden: true }, said, row);
   said.setAttribute("aria-live", "polite");
   let frames = [];
+  let about = ""; // the texts and the noise that are played
+  const asked = () => [...lab.prompts(), lab.state.seed].join();
   const playFrame = () => {
     if (!frames.length) return;
     showFrame(lab, frames.shift(), pictures, said);
     if (frames.length) requestAnimationFrame(playFrame);
   };
-  const play = button("play from noise", () => {
+  const play = button("Play", () => {
     frames = [];
-    row.hidden = false;
-    said.textContent = "";
+    played.hidden = false;
+    said.textContent = "From one noise, under both texts:";
+    about = asked();
     lab.prompts().forEach((prompt, i) => {
       texts[i].textContent = `made under ${prompt}`;
       pictures[i].setAttribute("aria-label", texts[i].textContent);
     });
     lab.askViewer("play", { steps: STEPS });
   });
+  play.title = "Make two pictures from one noise, one under each of the two texts";
   return {
-    elements: [play, said, row],
+    play,
+    played,
+    update() {
+      if (about === asked()) return;
+      [played.hidden, frames] = [true, []];
+    },
     add(frame) {
+      if (played.hidden) return;
       frames.push(frame);
       if (frames.length === 1) requestAnimationFrame(playFrame);
     },
