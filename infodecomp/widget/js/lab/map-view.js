@@ -21,8 +21,8 @@ export function mapView(lab) {
   });
   const show = () => {
     const { question } = lab.state;
-    const label = `Map of nats, ${questionTitle(question, lab.word())}: ${QUESTIONS[question]}. Arrow keys read a cell.`;
-    map.setAttribute("aria-label", label);
+    const about = `${questionTitle(question, lab.word())}: ${QUESTIONS[question]}`;
+    map.setAttribute("aria-label", `Map of nats, ${about}. Arrow keys read a cell.`);
     paint(lab, map, bar, hideBox.checked);
     read();
   };

@@ -11,7 +11,8 @@ const wayOf = ({ question }) => (question in WAYS ? question : "CMI");
 export function wordLabels(lab) {
   const { engine, state } = lab;
   const kind = state.kind === "standard" ? "iˢ" : "i°";
-  const legend = make("legend", { textContent: `Choose a word: nats ${WAYS[wayOf(state)]} (bar ${kind}, mark counted)` });
+  const shown = `nats ${WAYS[wayOf(state)]} (bar ${kind}, mark counted)`;
+  const legend = make("legend", { textContent: `Choose a word: ${shown}` });
   const labels = engine.units(state.text).map(([, , text], i) => {
     const content = make("span", {}, make("bdi", { textContent: text }), make("span", { className: "total" }));
     const label = radio(lab, "word", i, content, () => lab.change({ word: i, question: wayOf(lab.state) }));
@@ -26,7 +27,8 @@ export function wordLabels(lab) {
 export function showBars({ state, estimate }, words) {
   const totals = estimate[state.kind];
   const way = wayOf(state);
-  const shown = estimate.names.flatMap((name, q) => (name.startsWith(`${way} `) ? [totals[q][0], estimate.exact[q]] : []));
+  const ofWay = (name, q) => (name.startsWith(`${way} `) ? [totals[q][0], estimate.exact[q]] : []);
+  const shown = estimate.names.flatMap(ofWay);
   const reach = Math.max(1e-9, ...shown.filter(Number.isFinite));
   [...words.querySelectorAll(".total")].forEach((room, i) => {
     const q = estimate.names.indexOf(`${way} ${i}`);
