@@ -19,7 +19,8 @@ pytestmark = pytest.mark.skipif(NODE is None, reason="there is no node here, whi
 TESTS = Path(__file__).parent / "js"
 MODULES = {
     "engine.mjs": bundle("engine/engine.js") + "export { makeEngine };\n",
-    "state.mjs": bundle("lab/state.js") + "export { formatState, parseState, questionName };\n",
+    "state.mjs": bundle("lab/state.js")
+    + "export { QUESTIONS, formatState, parseState, questionName, questionTitle };\n",
     "worker.js": bundle("engine/worker.js"),
 }
 

@@ -1,5 +1,6 @@
 """A link to the lab holds its whole state: what is written is read, and anything else is refused in one line."""
 
+import re
 from urllib.parse import parse_qsl, urlencode
 
 import pytest
@@ -81,6 +82,31 @@ def test_a_spoilt_part_is_refused_or_read_as_another_state(state, data):
     del parts[name]
     with pytest.raises(ValueError, match="state must have exactly"):
         read(urlencode(parts))
+
+
+@often
+@given(states())
+def test_a_lab_opens_on_the_word_that_tells_most(state):
+    """By default: given the rest, by i^s. A word that cannot be asked, or of another scene, tells nothing."""
+    scene, text = state["scene"], state["text"]
+    found = read(link(scene, text))
+    assert (found["question"], found["kind"]) == ("CMI", "standard")
+    nats = []
+    for start, stop, _ in units(text, grammar.PHRASES):
+        rest = " ".join(text.split()[:start] + text.split()[stop:])
+        told = idc.scenes.information(scene, text, rest) if meaning.possible(rest) else 0.0
+        nats.append(told if told > 0 else 0.0)
+    assert not nats or nats[found["word"]] == pytest.approx(max(nats))
+
+
+def test_a_title_does_not_give_the_answer_away():
+    for stop in stops():
+        title, answer = ({*re.findall(r"\w+", stop[part].lower())} for part in ("title", "answer"))
+        assert (
+            title
+            and not {word for word in title & answer if len(word) > 2}
+            and not re.search(r"\d|\bln\b|√|∞", stop["title"])
+        )
 
 
 def test_bad_links_are_refused():

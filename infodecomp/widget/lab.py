@@ -25,10 +25,11 @@ class SceneLab(anywidget.AnyWidget):
     """The scenes as a laboratory: compose one, edit its caption, and see exact nats, estimates and maps converge.
 
     scene: a Scene of infodecomp.scenes; None: one of its own. text: a text of the grammar, of this scene or not; None:
-    its shortest caption. word: one of the text's ("left of" is one), or its position. question: "caption" (against
-    nothing), "MI" (the word alone), "CMI" (the word after the rest), "against" (the word's alternatives) or "order"
-    (the same words in any order). kind: "orthogonal" or "standard". seed: of the noise. logsnr: of the noisy picture,
-    −16 to 8. Everything is computed where the lab is shown, by the exact denoiser, without kernel and network.
+    its shortest caption. word: one of the text's ("left of" is one), or its position; None: the one that tells most.
+    question: "CMI" (the word given the rest), "MI" (the word alone), "against" (the word's alternatives), "caption"
+    (against nothing) or "order" (the same words in any order). kind: "standard" or "orthogonal". seed: of the noise.
+    logsnr: of the noisy picture, −16 to 8. By default a word given the rest, by iˢ, which meets the counted nats.
+    Everything is computed where the lab is shown, by the exact denoiser, without kernel and network.
 
     state: all of that as one str, in step with the front end, and what a link to the lab ends in; SceneLab(state=…)
     restores it. .scene and .text read it. Raises ValueError for what is none of these, and texts outside the grammar.

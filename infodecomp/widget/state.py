@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlencode
 
 import numpy as np
 
-from ..captions import units
+from ..captions import units, without
 from ..scenes import grammar, meaning
 from ..scenes.grammar import Scene, Thing
 
@@ -17,14 +17,15 @@ NAMES = ("layout", "sky", "first", "second", "text", "word", "question", "kind",
 def link(
     scene: Scene,
     text: str,
-    word: int | str = 0,
-    question: str = "caption",
-    kind: str = "orthogonal",
+    word: int | str | None = None,
+    question: str = "CMI",
+    kind: str = "standard",
     seed: int = 0,
     logsnr: float = -5.0,
 ) -> str:
-    """The state of a lab as one str; word may be the word itself, where it first stands."""
+    """The state of a lab as one str; word may be the word itself, where it first stands; None: see telling()."""
     said = [unit[2] for unit in units(text, grammar.PHRASES)]
+    word = telling(scene, text) if word is None else word
     if isinstance(word, str) and word not in said:
         raise ValueError(f"word must be one of {said}, got {word!r:.60}")
     word = said.index(word) if isinstance(word, str) else word
@@ -33,6 +34,18 @@ def link(
     logsnr = int(logsnr) if isinstance(logsnr, float) and logsnr.is_integer() else logsnr  # as JavaScript writes it
     values = layout, grammar.TIMES[scene.night], *things, text, word, question, kind, seed, logsnr
     return urlencode(dict(zip(NAMES, values, strict=True)))
+
+
+def telling(scene: Scene, text: str) -> int:
+    """The position of the word that tells most given the rest, by counting; 0 if none tells a positive number."""
+
+    def nats(unit):
+        rest = without(text, *unit[:2])
+        told = meaning.information(scene, text, rest) if meaning.possible(rest) else 0.0
+        return told if told > 0 else 0.0  # also of what is undefined: a text of another scene
+
+    found = [nats(unit) for unit in units(text, grammar.PHRASES)]
+    return int(np.argmax(found)) if found else 0
 
 
 def _thing(text: str) -> Any:

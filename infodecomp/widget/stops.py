@@ -19,8 +19,8 @@ WRONG = PLAIN.replace("red", "green")
 # {name} in an answer is a number, see _numbers.
 STOPS: tuple[dict[str, Any], ...] = (
     {
-        "title": "A colour’s ln 4",
-        "sentence": "The caption says all but the state of things; the chosen word is “red”, after all the others.",
+        "title": "“red”",
+        "sentence": "The caption says all but the state of things; the chosen word is “red”, given all the others.",
         "question": "Four colours were possible and equally likely: how many nats must the word tell, and on which"
         " pixels?",
         "answer": "ln 4 = {colour} nats, on the cat alone, and only where its colour shows: eyes and ground are the"
@@ -28,15 +28,15 @@ STOPS: tuple[dict[str, Any], ...] = (
         "state": {"scene": DAY, "text": PLAIN, "word": "red", "question": "CMI", "logsnr": -6.0},
     },
     {
-        "title": "The redundant word",
+        "title": "“moon”",
         "sentence": "This caption says the night twice: “by night under the moon”.",
-        "question": "What does “moon” tell alone, and what after the rest? Switch the question between the two.",
-        "answer": "Alone {moon} = ln 2 nats, all over the sky; after “by night” {moon_after_night}. What two words both"
+        "question": "What does “moon” tell alone, and what given the rest? Switch between the two.",
+        "answer": "Alone {moon} = ln 2 nats, all over the sky; given “by night” {moon_given_night}. What two words both"
         " tell counts once in the caption.",
         "state": {"scene": NIGHT, "text": f"{ONCE} moon", "word": "moon", "question": "MI", "logsnr": -6.0},
     },
     {
-        "title": "The ghosts of a relation",
+        "title": "“above”",
         "sentence": "“Above” moves no colour and names no thing, but it decides where things are.",
         "question": "Why does its map show a cat and a boat also where there are none?",
         "answer": "Without the word the denoiser believes a little in every place where cat and boat could stand. The"
@@ -44,24 +44,24 @@ STOPS: tuple[dict[str, Any], ...] = (
         "state": {"scene": TOWER, "text": ABOVE, "word": "above", "question": "CMI", "logsnr": -6.0},
     },
     {
-        "title": "A caption that does not fit",
+        "title": "“green”",
         "sentence": "The cat is red; the caption says “green”.",
         "question": "What will iˢ and i° say of “green”? One of them cannot be trusted as a score of fit.",
         "answer": "By counting, the word is infinitely wrong; of pictures blurred by the world’s 0.1 it tells {misfit}"
         " nats, and iˢ converges there, slowly: few draws carry it. i° is a mean of squares: it is large and positive."
         " It measures how far the word moves the denoiser, not whether it should.",
-        "state": {"scene": DAY, "text": WRONG, "word": "green", "question": "CMI", "kind": "standard", "logsnr": 4.0},
+        "state": {"scene": DAY, "text": WRONG, "word": "green", "question": "CMI", "logsnr": 4.0},
     },
     {
-        "title": "Synergy",
+        "title": "“left of”",
         "sentence": "“Left of” alone says that two things stand side by side, not one above the other.",
-        "question": "After all the other words it tells more than alone. What, and how much?",
-        "answer": "Alone {side} = ln 2, after the rest {side_after_rest} = ln 4: which of the two stands on the left is"
-        " told by the relation and the nouns together, by neither without the other.",
+        "question": "Given all the other words it tells more than alone. What, and how much?",
+        "answer": "Alone {side} = ln 2, given the rest {side_given_rest} = ln 4: which of the two stands on which side"
+        " is told by the relation and the nouns together, by neither without the other.",
         "state": {"scene": DAY, "text": PLAIN, "word": "left of", "question": "CMI", "logsnr": -6.0},
     },
     {
-        "title": "What an order-blind encoder cannot see",
+        "title": "all shuffled",
         "sentence": "A bag of words knows which words are there, not in which order. The question compares the caption"
         " with its own words in every order that the grammar allows.",
         "question": "How much does the order tell here? And would “right” for “left” change anything for such an"
@@ -87,10 +87,10 @@ def _numbers():
     nats = {
         "colour": information(DAY, PLAIN, COLOURLESS),
         "moon": information(NIGHT, "moon"),
-        "moon_after_night": information(NIGHT, f"{ONCE} moon", ONCE),
+        "moon_given_night": information(NIGHT, f"{ONCE} moon", ONCE),
         "above": information(TOWER, ABOVE, SIDELESS),
         "side": information(DAY, "left of"),
-        "side_after_rest": information(DAY, PLAIN, SIDELESS),
+        "side_given_rest": information(DAY, PLAIN, SIDELESS),
         "order": nats_of_order(DAY, PLAIN),
     }
     misfit = (exact.log_prob(x, WRONG) - exact.log_prob(x, COLOURLESS)).item()

@@ -24,6 +24,9 @@ from infodecomp.widget.page import bundle
 
 AXE = Path(axe_core_python.__file__).parent / "axe.min.js"
 PAGE = '<!doctype html><html lang="en"><meta charset="utf-8"><title>t</title><main><h1>t</h1>{}</main>'
+BOOK = (
+    "main { max-width: 43rem; margin: auto; padding-top: 7rem; line-height: 1.65; font-family: sans-serif }"  # as there
+)
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +82,35 @@ def value(text):
 
 def pixels(page, selector):
     """(n, 32, 32, 3) of the canvases that match."""
-    code = """return [...document.querySelectorAll('.lab-live ' + arguments[0])].map((c) =>
-        [...c.getContext("2d").getImageData(0, 0, 32, 32).data])"""
+    code = """const read = new OffscreenCanvas(32, 32).getContext("2d", {willReadFrequently: true});
+    read.globalCompositeOperation = "copy";
+    return [...document.querySelectorAll('.lab-live ' + arguments[0])].map((c) => {
+        read.drawImage(c, 0, 0);
+        return [...read.getImageData(0, 0, 32, 32).data];
+    })"""
     return np.array(page.execute_script(code, selector)).reshape(-1, 32, 32, 4)[..., :3]
+
+
+def more(page):
+    """Opens what is hidden at first."""
+    page.find_element(By.CSS_SELECTOR, ".more > summary").click()
+
+
+def screen(page, width, height, touch=False):
+    """A window of this size, or a phone's; in the book's column."""
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    page.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": touch})
+    page.execute_script(
+        "document.head.append(Object.assign(document.createElement('style'), {textContent: arguments[0]}))", BOOK
+    )
+
+
+def boxes(page, selector):
+    """[(left, top, right, bottom)] of what is seen of a selector in the window."""
+    code = """return [...document.querySelectorAll('.lab-live ' + arguments[0])].filter((e) => e.checkVisibility()).map(
+        (e) => e.getBoundingClientRect()).map((b) => [b.left, b.top, b.right, b.bottom])"""
+    return np.array(page.execute_script(code, selector)).reshape(-1, 4)
 
 
 def radio(page, field, chosen):
@@ -128,7 +157,7 @@ def press(page, text):
 
 
 def pause(page):
-    press(page, "pause")
+    page.execute_script("for (const b of document.querySelectorAll('button')) if (b.textContent === 'pause') b.click()")
     WebDriverWait(page, 20).until(lambda p: p.find_element(By.CSS_SELECTOR, ".lab-live[data-paused=true]"))
 
 
@@ -153,45 +182,40 @@ def test_same_link_same_numbers(page, file, engine):
     changed = link(scene, text, 2, "MI", "standard", 4, -7.5)
     page.execute_script("location.hash = '#lab:' + arguments[0]", changed)
     WebDriverWait(page, 10).until(lambda p: state(p) == read(changed))
+    more(page)
     noun = Select(page.find_element(By.CSS_SELECTOR, "select[aria-label^=first]"))
     assert noun.first_selected_option.text == scene.first.noun
     page.get(file.as_uri() + "#lab:text=nonsense")
     page.refresh()
     samples(page)
     assert "could not be read" in page.find_element(By.CSS_SELECTOR, ".told").text
-    assert "the red cat left of the blue boat" in page.find_element(By.CSS_SELECTOR, ".row").text
+    assert state(page)["text"] == "the red cat left of the blue boat"
 
 
+@pytest.mark.parametrize("way", ["CMI", "MI"])
 @pytest.mark.parametrize("kind", ["orthogonal", "standard"])
-def test_words_and_map_show_the_numbers(page, engine, kind):
+def test_words_and_map_show_the_numbers(page, engine, kind, way):
     """Text and marks of every word beside Python's exact nats; the map's colours beside the engine's map."""
     radio(page, "stop", 0).click()
+    more(page)
     radio(page, "kind", kind).click()
+    radio(page, "ask", way).click()
     samples(page, 64)
     pause(page)
-    chosen, count = state(page), samples(page)
-    code = """return [...document.querySelectorAll('.lab-live .word')].map((w) => [...w.querySelectorAll('.total')].map(
-        (t) => [t.firstChild.textContent, t.querySelector('.exact')?.style.left]))"""
-    shown, marks = page.execute_script(code), pixels(page, "canvas[role=application]")[0]
-    code = """const [scene, text, seed, count, kind] = arguments, e = engine.estimator(scene, text, seed);
+    until_shown(page, f"{way} 1")
+    chosen, count, shown, marks = state(page), samples(page), bars(page), pixels(page, "canvas[role=application]")[0]
+    code = """const [scene, text, seed, count, kind, name] = arguments, e = engine.estimator(scene, text, seed);
     for (let i = 0; i < count; i++) e.step();
-    return [[...e.view("CMI 1", kind).map], e.names, e.totals(kind)]"""
-    values, names, totals = engine(code, told(chosen["scene"]), chosen["text"], chosen["seed"], count, kind)
-    places = units(chosen["text"], grammar.PHRASES)
-    truth = {
-        f"{kind} {i}": idc.scenes.information(chosen["scene"], *(g or "" for g in asked(chosen["text"], kind, place)))
-        for i, place in enumerate(places)
-        for kind in ("MI", "CMI")
-    }
-    reach = max(max(truth.values()), *(totals[names.index(name)][0] for name in truth))
-    for i, word in enumerate(shown):
-        for way, (text, left) in zip(("MI", "CMI"), word, strict=True):
-            name = f"{way} {i}"
-            nats, error = totals[names.index(name)]
-            shown_nats = f"{nats:.2f}".replace("-0.00", "0.00").replace("-", "−")
-            assert text == f"{way} {shown_nats} ± {error:.2f} | {abs(truth[name]):.3f}"
-            if truth[name] > 1e-9:
-                assert float(left.removesuffix("%")) == pytest.approx(100 * truth[name] / reach, abs=0.01)
+    return [[...e.view(name, kind).map], e.names, e.totals(kind)]"""
+    arguments = told(chosen["scene"]), chosen["text"], chosen["seed"], count, kind, f"{way} 1"
+    values, names, totals = engine(code, *arguments)
+    truth = counted(chosen, way)
+    totals = [totals[names.index(f"{way} {i}")] for i in range(len(truth))]
+    reach = max(max(truth), *(nats for nats, _ in totals))
+    for (text, left, width), exact, (nats, error) in zip(shown, truth, totals, strict=True):
+        assert text == f"{nats:.2f} ± {error:.2f}counted {abs(exact):.3f}".replace("-0.00", "0.00").replace("-", "−")
+        assert left == pytest.approx(100 * exact / reach, abs=0.01)
+        assert width == pytest.approx(100 * max(0, nats) / reach, abs=0.01)
     values, high = np.array(values).reshape(32, 32), max(np.abs(values))
     index = {"orthogonal": values / high, "standard": (values / high + 1) / 2}[kind] * 255
     colours = {"orthogonal": POSITIVE, "standard": SIGNED}[kind]
@@ -200,7 +224,94 @@ def test_words_and_map_show_the_numbers(page, engine, kind):
     assert error.max() <= 1
 
 
+def bars(page):
+    """[(text, place of the mark, length of the bar)] of each word, in percent."""
+    code = """return [...document.querySelectorAll('.lab-live .word .total')].map((t) => [t.textContent,
+        parseFloat(t.querySelector('.exact')?.style.left), parseFloat(t.querySelector('.fill').style.width)])"""
+    return page.execute_script(code)
+
+
+def counted(chosen, way):
+    """Exact nats of each word of a state, by Python."""
+    places = units(chosen["text"], grammar.PHRASES)
+    pairs = [asked(chosen["text"], way, place) for place in places]
+    return [idc.scenes.information(chosen["scene"], *(part or "" for part in pair)) for pair in pairs]
+
+
+def until_shown(page, name):
+    """Waits until the map is that of a question."""
+    code = "return document.querySelector('canvas[role=application]').dataset.shown"
+    WebDriverWait(page, 10, 0.02).until(lambda p: p.execute_script(code) == name)
+
+
+def shown_map(page):
+    """Values from −1 to 1 of the map as its colours show it."""
+    table = (matplotlib.colormaps[SIGNED](np.arange(256))[:, :3] * 255).round()
+    seen = pixels(page, "canvas[role=application]")[0].reshape(-1, 1, 3).astype(float)
+    return np.square(seen - table).sum(2).argmin(1) / 127.5 - 1
+
+
+def test_a_click_on_a_word_asks_for_it_and_shows_its_map(page, file, engine):
+    """From an old link, whose question is about no word: each click changes question and map, at once."""
+    page.get("about:blank")
+    old = link(read(stops()[0]["state"])["scene"], "the red cat left of the blue boat", 1, "caption", seed=5)
+    page.get(f"{file.as_uri()}#lab:{old}")
+    samples(page, 128)
+    pause(page)
+    chosen, count, seen = state(page), samples(page), {}
+    assert not any(radio(page, "word", i).is_selected() for i in range(7))  # else a click on it would do nothing
+    for word in (1, 5, 1):
+        radio(page, "word", word).click()
+        assert state(page) == chosen | {"word": word, "question": "CMI"}
+        until_shown(page, f"CMI {word}")
+        seen[word] = shown_map(page)
+    heading = page.find_elements(By.CSS_SELECTOR, ".stage h3")[1].text
+    assert heading == "“red” given the rest"
+    code = """const [scene, text, seed, count] = arguments, e = engine.estimator(scene, text, seed);
+    for (let i = 0; i < count; i++) e.step();
+    return [1, 5].map((word) => [...e.view(`CMI ${word}`, "standard").map])"""
+    maps = engine(code, told(chosen["scene"]), chosen["text"], chosen["seed"], count)
+    alike = np.corrcoef([seen[1], seen[5], *maps])
+    assert alike[0, 2] > 0.99 and alike[1, 3] > 0.99 and abs(alike[0, 3]) < 0.2 and abs(alike[0, 1]) < 0.2
+
+
+def test_bars_meet_the_counted_marks(page):
+    """A lab opens with i^s, which has to: each word's bar ends within its errors of its mark."""
+    samples(page, 640)
+    truth = counted(state(page), "CMI")
+    told = 0
+    for (text, left, width), exact in zip(bars(page), truth, strict=True):
+        estimated, mark = text.split("counted ")
+        nats, error = value(estimated)
+        assert float(mark) == pytest.approx(exact, abs=5e-4) and abs(nats - exact) <= 4 * error + 0.005
+        if exact > 0.1:
+            assert abs(width - left) <= (4 * error + 0.01) * left / exact
+            told += 1
+    assert told == 5
+
+
+@pytest.mark.parametrize("number", [None, 5])
+def test_the_first_screen(page, number):
+    """Scene, map, Play and, before a stop says its question, the words; controls that can wait are hidden."""
+    screen(page, 1280, 800)
+    if number is not None:
+        radio(page, "stop", number).click()
+    samples(page)
+    assert page.execute_script("return scrollY") == 0
+    picture, map_ = boxes(page, ".stage .picture")
+    assert picture[1] == map_[1] and map_[0] > picture[2] and picture[1] > 200  # side by side, below the book's title
+    for selector in (".stage", "button[title]", *([".word"] if number is None else [])):
+        found = boxes(page, selector)
+        assert len(found) and (found[:, 3] < 800).all(), selector
+    fields = page.execute_script("""return [...document.querySelectorAll('.lab-live :is(input, select, button)')]
+        .filter((e) => e.checkVisibility()).map((e) => e.name?.split('-').at(-1) || e.textContent)""")
+    assert set(fields) == {"stop", "Play", "New scene", "word", "ask"}
+    more(page)
+    assert len(boxes(page, "select")) >= 4 and len(boxes(page, "[name$=question]")) == 5
+
+
 def test_scene_is_composed_and_caption_edited_by_clicking(page):
+    more(page)
     clicks = {"layout": "stacked-near", "sky": "night", "first-colour": "green", "second-state": "anchored"}
     for field, chosen in clicks.items():
         radio(page, field, chosen).click()
@@ -215,7 +326,6 @@ def test_scene_is_composed_and_caption_edited_by_clicking(page):
     Select(page.find_element(By.CSS_SELECTOR, ".edit select")).select_by_visible_text("purple")
     assert state(page)["text"] == "the purple owl above the blue boat" and state(page)["scene"] == scene
     samples(page)
-    radio(page, "question", "CMI").click()
     assert numbers(page)["exact, by counting"] == "−∞ nats"
     press(page, "drop")
     assert state(page)["text"] == "the owl above the blue boat"
@@ -232,15 +342,16 @@ def test_a_question_that_cannot_be_asked(page):
     """Without “red” the rest has words whose absence no text of the grammar has: nothing is shown in its place."""
     radio(page, "stop", 0).click()
     samples(page)
+    more(page)
     press(page, "drop")
     assert state(page)["text"] == "the cat left of the blue boat" and state(page)["question"] == "CMI"
     WebDriverWait(page, 10).until(lambda p: "not asked" in p.find_element(By.CSS_SELECTOR, ".numbers").text)
-    WebDriverWait(page, 10).until(lambda p: "not asked" in p.find_element(By.CSS_SELECTOR, ".row").text)
+    WebDriverWait(page, 10).until(lambda p: "not asked" in p.find_element(By.CSS_SELECTOR, "section .strip").text)
     samples(page)
     body = page.find_element(By.CSS_SELECTOR, ".lab-live").text
     assert "Most at" not in body and "believed" not in body
-    assert pixels(page, "canvas[role=application]").max() == 0 and pixels(page, ".row canvas")[1:4].max() == 0
-    press(page, "play")
+    assert pixels(page, "canvas[role=application]").max() == 0 and pixels(page, "section .strip canvas")[1:4].max() == 0
+    press(page, "Play")
     WebDriverWait(page, 10).until(lambda p: "Not played" in p.find_element(By.CSS_SELECTOR, ".lab-live").text)
     assert page.execute_script("return document.activeElement.closest('.lab-live') !== null")
     told = page.find_element(By.CSS_SELECTOR, ".told").text
@@ -252,6 +363,7 @@ def test_a_stop_opens_from_its_link_and_edits_keep_the_focus(page, file):
     page.get(f"{file.as_uri()}#lab:{stops()[0]['state']}")
     assert stops()[0]["question"] in page.find_element(By.CSS_SELECTOR, ".told").text
     assert radio(page, "stop", 0).is_selected()
+    more(page)
     page.find_element(By.CSS_SELECTOR, ".edit select").send_keys(Keys.ARROW_DOWN)
     assert page.switch_to.active_element.tag_name == "select"
     assert state(page)["text"] == "the blue cat left of the blue boat"
@@ -275,7 +387,9 @@ def test_a_stop_opens_from_its_link_and_edits_keep_the_focus(page, file):
 
 def test_a_word_that_tells_nothing(page):
     """“The” moves no belief but by rounding: no map, no profile, no minus before zero."""
-    radio(page, "question", "CMI").click()
+    radio(page, "word", 0).click()
+    more(page)
+    radio(page, "kind", "orthogonal").click()
     samples(page, 64)
     WebDriverWait(page, 10).until(lambda p: "Nothing arises" in p.find_element(By.CSS_SELECTOR, ".lab-live").text)
     assert state(page)["word"] == 0 and "−0.0" not in page.find_element(By.CSS_SELECTOR, ".lab-live").text
@@ -296,9 +410,9 @@ def test_two_labs_on_a_page(browser, tmp_path):
 def test_page_answers_while_workers_compute(page):
     """Two workers; the slider shows its noisy picture while the estimate is still growing."""
     samples(page)
-    radio(page, "question", "MI").click()
-    WebDriverWait(page, 10).until(lambda p: pixels(p, ".row canvas").max() > 0)
-    shown = "return document.querySelector('.row canvas').toDataURL()"
+    radio(page, "ask", "MI").click()
+    WebDriverWait(page, 10).until(lambda p: pixels(p, "section .strip canvas").max() > 0)
+    shown = "return document.querySelector('section .strip canvas').toDataURL()"
     before = page.execute_script(shown)
     slide = "const s = document.querySelector('.slide input'); s.value = 2; s.dispatchEvent(new Event('input'))"
     page.execute_script(slide)
@@ -317,10 +431,10 @@ def test_play_and_drop_a_word(page, motion):
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
     page.refresh()
     radio(page, "stop", 0).click()
-    press(page, "play")
+    press(page, "Play")
     WebDriverWait(page, 60).until(lambda p: "Both made from one noise" in p.find_element(By.TAG_NAME, "body").text)
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
-    made = [Image.fromarray(m.astype(np.uint8)) for m in pixels(page, ".row:last-of-type canvas")]
+    made = [Image.fromarray(m.astype(np.uint8)) for m in pixels(page, ".played canvas")]
     x, model = idc.load("scenes").encode(made), idc.load("scenes")
     every = model.encode([idc.scenes.render(s) for s in idc.scenes.scenes()])
     nearest = [idc.scenes.scenes()[i] for i in torch.cdist(x.flatten(1), every.flatten(1)).argmin(1)]
@@ -334,6 +448,7 @@ def test_accessibility(page, scheme):
     page.execute_script("[document.body.style.background, document.body.style.color] = arguments", *colours)
     radio(page, "stop", 1).click()
     samples(page, 64)
+    more(page)
     page.execute_script(AXE.read_text(encoding="utf-8"))
     found = page.execute_async_script("axe.run().then(arguments[0])")
     serious = [(v["id"], v["nodes"][0]["html"]) for v in found["violations"] if v["impact"] in ("serious", "critical")]
@@ -343,6 +458,7 @@ def test_accessibility(page, scheme):
 def test_keyboard_reaches_and_moves_everything(page):
     """Tab visits every group once; arrow keys choose; focus stays where it was when the words are drawn anew."""
     keys = lambda *keys: ActionChains(page).send_keys(*keys).perform()  # noqa: E731
+    page.find_element(By.CSS_SELECTOR, ".more > summary").send_keys(Keys.ENTER)
     page.find_element(By.TAG_NAME, "h1").click()
     visited = []
     for _ in range(40):
@@ -356,21 +472,41 @@ def test_keyboard_reaches_and_moves_everything(page):
         active = page.switch_to.active_element
         visited.append(active.get_attribute("name") or active.tag_name)
     fields = {name.rsplit("-", 1)[-1] for name in visited if name.startswith("lab-")}
-    assert {"stop", "layout", "sky", "colour", "state", "word", "question", "kind"} <= fields
-    assert {"select", "button", "canvas", "input", "a"} <= set(visited)
+    assert {"stop", "layout", "sky", "colour", "state", "word", "ask", "question", "kind"} <= fields
+    assert {"select", "button", "canvas", "input", "summary", "a"} <= set(visited)
+    screen(page, 1280, 800)
+    for _ in visited:
+        ActionChains(page).key_down(Keys.SHIFT).send_keys(Keys.TAB).key_up(Keys.SHIFT).perform()
+        covered = """const a = document.activeElement, {left, top, width, height} = a.getBoundingClientRect();
+        const over = document.elementFromPoint(left + Math.min(width, 20) / 2, top + Math.min(height, 20) / 2);
+        return [a.outerHTML, over?.closest(".stage") === a.closest(".stage")]"""
+        name, free = page.execute_script(covered)
+        assert free, name  # scene and map stay in sight, but not over what has the focus
+    page.execute_script("scrollTo(0, 0)")
     radio(page, "word", 0).click()
     keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
     assert state(page)["word"] == 2 and page.switch_to.active_element.get_attribute("value") == "2"
     samples(page)
     page.execute_script("document.querySelector('.picture canvas[role=application]').focus()")
     keys(Keys.ARROW_RIGHT)
-    assert "row 17, column 17: " in page.find_element(By.CSS_SELECTOR, "section > output").text
+    assert "row 17, column 17: " in page.find_element(By.CSS_SELECTOR, ".stage output").text
 
 
 def test_phone(page):
-    page.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride", {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": False}
-    )
+    """Scene and map stay in sight beside each other while the last word is tapped; nothing is too small or too wide."""
+    screen(page, 390, 640, touch=True)
     radio(page, "stop", 1).click()
     samples(page)
-    assert page.execute_script("return document.documentElement.scrollWidth") <= 391
+    page.execute_script("document.querySelector('.lab-live .numbers').scrollIntoView({block: 'end'})")
+    assert page.execute_script("return scrollY") > 0
+    pictures, word = boxes(page, ".stage .picture"), boxes(page, ".word")[-1]
+    assert (pictures[:, 1] >= 0).all() and pictures[0, 1] == pictures[1, 1] and pictures[0, 2] < pictures[1, 0]
+    assert word[1] > boxes(page, ".stage")[0, 3] and word[3] < 640
+    radio(page, "word", 10).click()
+    until_shown(page, "MI 10")
+    page.execute_script("document.querySelector('.more').open = true")
+    touched = boxes(page, ":is(button, select, summary, label, a.link)")
+    assert len(touched) > 40 and (touched[:, 2:] - touched[:, :2]).min() >= 44
+    wide = page.execute_script("return document.documentElement.scrollWidth")
+    page.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    assert wide <= 390

@@ -1,26 +1,23 @@
 import { make } from "../common/elements.js";
-import { button, check, group, radio, select } from "./controls.js";
-import { QUESTIONS } from "./state.js";
-import { showBars, wordLabels } from "./words.js";
+import { button, select } from "./controls.js";
+import { keepFocus } from "./focus.js";
 
-/** The caption: which one, its words with their nats, how to edit it, and what is asked about it. */
+/** Which caption it is, and how to edit it. */
 export function captionPanel(lab) {
   const choice = select("a caption of the scene", [], (text) => lab.change({ text }));
-  const words = make("fieldset", { className: "caption" });
   const editing = make("div", { className: "edit" });
-  const ask = (question) => radio(lab, "question", question, QUESTIONS[question], () => lab.change({ question }));
-  const redraw = () => {
-    words.replaceChildren(...wordLabels(lab));
-    editing.replaceChildren(...edits(lab));
-  };
+  const controls = () => [...editing.querySelectorAll("select, button")];
   return {
-    elements: [choice, words, editing, group("Question", ...Object.keys(QUESTIONS).map(ask))],
+    elements: [choice, editing],
     update() {
-      check(lab, "question", lab.state.question);
       showCaptions(lab, choice.lastChild);
-      keepFocus(lab, { choice: choice.lastChild, words, editing }, redraw);
+      const edited = controls().indexOf(document.activeElement);
+      const nearest = () => {
+        const same = controls()[edited];
+        return (same?.disabled ? editing.querySelector("select") : same) ?? choice.lastChild;
+      };
+      keepFocus(editing, () => editing.replaceChildren(...edits(lab)), nearest);
     },
-    showEstimate: () => showBars(lab, words),
   };
 }
 
@@ -52,17 +49,4 @@ function edits(lab) {
   const back = button("back to the caption", () => lab.change({ text: lab.caption(state.scene) }));
   back.disabled = state.text === lab.caption(state.scene);
   return [replace, drop, keep, back];
-}
-
-/** Draws words and edits anew and gives the focus to what took the place of the control that had it. */
-function keepFocus({ el }, { choice, words, editing }, redraw) {
-  const focus = el.contains(document.activeElement) ? document.activeElement : null;
-  const controls = () => [...editing.querySelectorAll("select, button")];
-  const edited = controls().indexOf(focus);
-  redraw();
-  if (!focus || el.contains(focus)) return;
-  const word = () => [...words.querySelectorAll("input")].find((input) => input.value === focus.value);
-  const same = edited < 0 ? word() : controls()[edited];
-  const nearest = same?.disabled ? editing.querySelector("select") : same;
-  (nearest ?? words.querySelector("input:checked") ?? choice).focus();
 }

@@ -4,43 +4,64 @@ import { paintBytes } from "./painting.js";
 
 const STEPS = 40;
 
-/** Plays what the denoiser makes of one noise under both texts. */
+/** Plays what the denoiser makes of one noise under both texts; another question ends it. */
 export function flowView(lab) {
-  const pictures = ["first", "second"].map((which) => canvas(lab.world.size, `made under the ${which} prompt`));
-  const texts = pictures.map(() => make("figcaption"));
-  const figures = pictures.map((picture, i) => figure(picture, texts[i]));
-  const row = make("div", { className: "row", hidden: true }, ...figures);
-  const said = make("p", { className: "progress" });
-  said.setAttribute("aria-live", "polite");
+  const screen = makeScreen(lab);
   let frames = [];
+  let about = ""; // the texts and the noise that are played
+  const asked = () => [...lab.prompts(), lab.state.seed].join();
   const playFrame = () => {
     if (!frames.length) return;
-    showFrame(lab, frames.shift(), pictures, said);
+    screen.show(frames.shift());
     if (frames.length) requestAnimationFrame(playFrame);
   };
-  const play = button("play from noise", () => {
+  const play = button("Play", () => {
     frames = [];
-    row.hidden = false;
-    said.textContent = "";
-    lab.prompts().forEach((prompt, i) => {
-      texts[i].textContent = `made under ${prompt}`;
-      pictures[i].setAttribute("aria-label", texts[i].textContent);
-    });
+    about = asked();
+    screen.begin();
     lab.askViewer("play", { steps: STEPS });
   });
+  play.title = "Make two pictures from one noise, one under each of the two texts";
   return {
-    elements: [play, said, row],
+    play,
+    played: screen.element,
+    update() {
+      if (about === asked()) return;
+      screen.element.hidden = true;
+      frames = [];
+    },
     add(frame) {
+      if (screen.element.hidden) return;
       frames.push(frame);
       if (frames.length === 1) requestAnimationFrame(playFrame);
     },
   };
 }
 
-/** A frame {step, steps, pictures}; of no steps where the question cannot be asked. */
-function showFrame(lab, frame, pictures, said) {
-  const last = frame.step === frame.steps;
-  if (!lab.quiet || last) frame.pictures.forEach((rgba, i) => paintBytes(pictures[i], rgba, lab.world.size));
-  if (!frame.steps) said.textContent = `Not played: ${lab.whyNotAsked()}.`;
-  else if (last) said.textContent = `Both made from one noise, ${frame.steps} steps of Heun’s method.`;
+/** Two pictures with the texts that they are made under, hidden until they are. */
+function makeScreen(lab) {
+  const pictures = ["first", "second"].map((which) => canvas(lab.world.size, `made under the ${which} prompt`));
+  const texts = pictures.map(() => make("figcaption"));
+  const strip = make("div", { className: "strip" }, ...pictures.map((picture, i) => figure(picture, texts[i])));
+  const said = make("p", { className: "progress" });
+  said.setAttribute("aria-live", "polite");
+  const element = make("div", { className: "played", hidden: true }, said, strip);
+  return {
+    element,
+    begin() {
+      element.hidden = false;
+      said.textContent = "From one noise, under both texts:";
+      lab.prompts().forEach((prompt, i) => {
+        texts[i].textContent = `made under ${prompt}`;
+        pictures[i].setAttribute("aria-label", texts[i].textContent);
+      });
+    },
+    /** A frame {step, steps, pictures}; of no steps where the question cannot be asked. */
+    show(frame) {
+      const last = frame.step === frame.steps;
+      if (!lab.quiet || last) frame.pictures.forEach((rgba, i) => paintBytes(pictures[i], rgba, lab.world.size));
+      if (!frame.steps) said.textContent = `Not played: ${lab.whyNotAsked()}.`;
+      else if (last) said.textContent = `Both made from one noise, ${frame.steps} steps of Heun’s method.`;
+    },
+  };
 }

@@ -1,25 +1,18 @@
 import { palettes } from "../common/colours.js";
 import { make } from "../common/elements.js";
 import { makeEngine } from "../engine/engine.js";
-import { captionPanel } from "./caption-panel.js";
-import { informationPanel } from "./information-panel.js";
+import { flowView } from "./flow-view.js";
 import { linkLine } from "./link-line.js";
-import { noisePanel } from "./noise-panel.js";
-import { scenePanel } from "./scene-panel.js";
+import { morePanel } from "./more-panel.js";
+import { numbersPanel } from "./numbers-panel.js";
+import { stagePanel } from "./stage-panel.js";
 import { formatState, parseState, questionName } from "./state.js";
 import { stopsPanel } from "./stops-panel.js";
+import { wordsPanel } from "./words-panel.js";
 import { Workers } from "./workers.js";
 
 const MOST = 1600; // samples after which an estimate rests
 const LINK = "#lab:"; // what the address of a state begins with
-const PANELS = {
-  stops: stopsPanel,
-  scene: scenePanel,
-  caption: captionPanel,
-  information: informationPanel,
-  noise: noisePanel,
-  link: linkLine,
-};
 const linked = () => (location.hash.startsWith(LINK) ? location.hash.slice(LINK.length) : null);
 
 /** A lab in an element: its state, its panels, and the workers that compute for it. */
@@ -42,7 +35,7 @@ class Lab {
     const link = this.page ? linked() : null;
     this.unread = link !== null && !this.parse(link);
     this.take((link !== null && this.parse(link)) || this.parse(model.get("state")) || this.parse(stops[0].state));
-    this.panels = Object.fromEntries(Object.entries(PANELS).map(([name, panel]) => [name, panel(this)]));
+    this.panels = panelsOf(this);
   }
 
   /** Fills the element and begins to compute. */
@@ -50,16 +43,16 @@ class Lab {
     const { el, panels } = this;
     el.classList.add("idc-live", "lab-live");
     el.dataset.lmSuppressShortcuts = "true"; // JupyterLab leaves our keys alone
-    const section = (title, { elements }) => make("section", {}, make("h3", { textContent: title }), ...elements);
-    const failed = make("p", { className: "wide failed", role: "alert" });
+    const failed = make("p", { className: "failed", role: "alert" });
     el.append(
-      make("div", { className: "wide" }, ...panels.stops.elements),
-      section("Scene", panels.scene),
-      section("Caption", panels.caption),
-      section("Information", panels.information),
-      section("Where it arises", panels.noise),
+      make("div", {}, ...panels.stops.elements),
+      panels.stage.element,
+      panels.flow.played,
+      ...panels.words.elements,
+      make("div", {}, ...panels.numbers.elements),
+      panels.more.element,
       failed,
-      make("p", { className: "wide" }, ...panels.link.elements),
+      make("p", {}, ...panels.link.elements),
     );
     const fail = (message) => (failed.textContent = `The lab has stopped: ${message}`);
     this.workers = new Workers(this.model.get("_engine"), this.world, this.receivers(), fail);
@@ -80,10 +73,10 @@ class Lab {
       },
       look: (answer) => {
         this.looking = false;
-        this.panels.noise.look.show(answer);
+        this.panels.more.showLook(answer);
         this.look();
       },
-      play: (frame) => this.panels.noise.flow.add(frame),
+      play: (frame) => this.panels.flow.add(frame),
     };
   }
 
@@ -137,7 +130,7 @@ class Lab {
 
   update() {
     this.askSampler();
-    for (const panel of Object.values(this.panels)) panel.update();
+    for (const panel of Object.values(this.panels)) panel.update?.();
     if (this.estimate) this.showEstimate();
     this.look();
   }
@@ -146,9 +139,7 @@ class Lab {
     const { el, estimate, panels } = this;
     if (!estimate) return;
     Object.assign(el.dataset, { samples: estimate.samples, paused: Boolean(estimate.paused) });
-    panels.caption.showEstimate();
-    panels.information.showEstimate();
-    panels.noise.showEstimate();
+    for (const panel of Object.values(panels)) panel.showEstimate?.();
   }
 
   /** Tells the sampler which map is looked at, and asks for another estimate if scene, text or seed are new. */
@@ -192,6 +183,16 @@ class Lab {
     return fits ? estimate.view : null;
   }
 
+  /** Whether that answer is on its way: the worker knows the question, and has to look up its map. */
+  comes() {
+    return this.estimate?.samples > 0 && this.estimate.names.includes(questionName(this.state));
+  }
+
+  /** The chosen word; undefined where there is none. */
+  word() {
+    return this.engine.units(this.state.text)[this.state.word]?.[2];
+  }
+
   whyNotAsked() {
     return this.state.text ? "the grammar never makes one of the two texts" : "there is no word";
   }
@@ -210,6 +211,21 @@ class Lab {
     };
     return [state.question === "MI" && unit ? `“${unit[2]}”` : `“${state.text}”`, given[state.question]];
   }
+}
+
+/** What the lab is made of, from top to bottom. */
+function panelsOf(lab) {
+  const flow = flowView(lab);
+  const stage = stagePanel(lab, flow);
+  return {
+    stops: stopsPanel(lab),
+    stage,
+    flow,
+    words: wordsPanel(lab),
+    numbers: numbersPanel(lab),
+    more: morePanel(lab, stage.hide),
+    link: linkLine(lab),
+  };
 }
 
 function render({ model, el }) {

@@ -1,10 +1,9 @@
 import { make } from "../common/elements.js";
 import { button } from "./controls.js";
-import { flowView } from "./flow-view.js";
 import { lookView } from "./look-view.js";
 import { minusSign, profileView } from "./profile.js";
 
-/** Where on the log-SNR axis the information arises, the picture under the slider, and the flow. */
+/** Where on the log-SNR axis the information arises, and the picture under the slider. */
 export function noisePanel(lab) {
   const profile = profileView(lab);
   const slider = make("input", { type: "range", min: -16, max: 8, step: 0.25 });
@@ -15,11 +14,9 @@ export function noisePanel(lab) {
   const look = lookView(lab);
   const reseed = button("another noise", () => lab.change({ seed: lab.state.seed + 1 }));
   const seed = make("span", { className: "progress" });
-  const flow = flowView(lab);
   return {
-    elements: [...profile.elements, slide, ...look.elements, reseed, seed, ...flow.elements],
+    elements: [...profile.elements, slide, ...look.elements, reseed, seed],
     look,
-    flow,
     update() {
       slider.value = lab.state.logsnr;
       level.textContent = minusSign(lab.state.logsnr);

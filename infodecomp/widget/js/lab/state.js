@@ -10,6 +10,13 @@ export const QUESTIONS = {
   against: "the caption, against the word’s alternatives",
   order: "the caption, against its words in any order",
 };
+export const WAYS = { CMI: "given the rest", MI: "alone", against: "against its alternatives" }; // to ask for a word
+
+/** What a question asks for, in few words. */
+export function questionTitle(question, word) {
+  if (question in WAYS) return word ? `“${word}” ${WAYS[question]}` : "No word";
+  return { caption: "The whole caption", order: "The order of the words" }[question];
+}
 
 function thingName({ things }, thing) {
   const [noun, state, colour] = things[thing];

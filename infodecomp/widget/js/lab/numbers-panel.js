@@ -1,32 +1,17 @@
 import { make } from "../common/elements.js";
 import { measured } from "../common/numbers.js";
-import { button, check, group, radio } from "./controls.js";
-import { mapView } from "./map-view.js";
 import { exactNats } from "./painting.js";
 import { questionName } from "./state.js";
 
-/** The numbers of the question and its map. */
-export function informationPanel(lab) {
+/** The numbers of what is asked: counted, and by both estimates. */
+export function numbersPanel(lab) {
   const table = make("table", { className: "numbers" });
-  const map = mapView(lab);
   const progress = make("p", { className: "progress" });
-  const pause = button("pause", () => {
-    lab.pause(!lab.paused);
-    namePause();
-  });
-  const namePause = () => (pause.textContent = lab.paused ? "go on" : "pause");
-  const kind = (value, text) => radio(lab, "kind", value, text, () => lab.change({ kind: value }));
-  const kinds = group("Estimator", kind("orthogonal", "i°, never negative"), kind("standard", "iˢ, unbiased"));
   return {
-    elements: [table, kinds, ...map.elements, progress, pause],
-    update() {
-      check(lab, "kind", lab.state.kind);
-      namePause();
-    },
+    elements: [table, progress],
     showEstimate() {
       table.replaceChildren(...numberRows(lab));
       progress.textContent = progressText(lab);
-      map.showEstimate();
     },
   };
 }
