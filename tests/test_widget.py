@@ -292,8 +292,7 @@ def test_counted_nats_stand_beside_the_estimates(scene):
         rest = found.caption.removesuffix(" under the moon") + " under the"
         assert layers[1][0]["counted"] == pytest.approx(idc.scenes.information(known, found.caption, rest), abs=1e-9)
     assert "(counted 0.69)" in repr(widget)
-    other = idc.scenes.captions(idc.scenes.scenes()[99])[0]
-    false = idc.word_maps(net, picture, other, [1], samples=2)
+    false = idc.word_maps(net, picture, "the green cat left of the purple dog", ["cat"], samples=2)
     assert idc.HeatMaps(false)._state["items"][0]["layers"][0][0]["counted"] == "−∞"
     json.dumps(idc.HeatMaps(false)._state, allow_nan=False)
     labels = [kind["label"] for kind in idc.HeatMaps(sampled, exact=found)._state["kinds"]]
@@ -310,7 +309,7 @@ def test_several_pictures_in_one_widget(scene):
     more = idc.word_maps(model, [picture, other], [found.caption, short], [["moon", "blue"], [1]], samples=2)
     widget = idc.HeatMaps(more, word="moon")
     assert widget.caption == found.caption and not widget._state["film"] and len(widget._state["images"]) == 2
-    widget.beside = "blue"
+    widget.beside = "moon"
     widget.item = 1
     assert (widget.caption, widget.words, widget.word, widget.beside) == (
         short,

@@ -39,8 +39,10 @@ class Item:
 
     def telling(self, kind: str) -> str:
         """The word that surely says most: the highest nats less two standard errors."""
-        found = {word: _least(layer) for word, layer in self.kinds[kind].items()}
-        return max(found, key=lambda word: (found[word], -self.words.index(word)))
+        layers = self.kinds[kind]
+        return max(
+            (word for word in self.words if word in layers), key=lambda w: _least(layers[w]), default=self.words[0]
+        )
 
 
 def _least(layer):
