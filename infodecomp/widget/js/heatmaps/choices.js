@@ -35,7 +35,7 @@ function captionWords(chosen) {
     const label = choice(chosen, "word", word, said, "");
     label.addEventListener("pointerenter", ({ pointerType }) => pointerType === "mouse" && chosen.hover(word));
     label.addEventListener("pointerleave", () => chosen.hover(null));
-    label.addEventListener("focusin", () => label.matches(":has(:focus-visible)") && chosen.hover(word));
+    label.addEventListener("focusin", ({ target }) => target.matches(":focus-visible") && chosen.hover(word));
     label.addEventListener("focusout", () => chosen.hover(null));
     return label;
   });

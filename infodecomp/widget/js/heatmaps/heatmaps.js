@@ -13,7 +13,10 @@ function render({ model, el }) {
   const turner = turning(chosen);
   const body = make("div", { className: "body" });
   let parts = [];
-  const update = () => parts.forEach((part) => part.update());
+  const update = () => {
+    chosen.hovered = null;
+    parts.forEach((part) => part.update());
+  };
   const build = () => {
     const seen = views(chosen);
     chosen.hover = (word) => {
