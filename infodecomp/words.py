@@ -1,5 +1,6 @@
 """Word by word: the information of each word of a caption about a picture, alone and given the rest, from one pass."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
@@ -37,7 +38,7 @@ class WordMaps(Saved):
     positions: where in caption.split() each word or phrase begins. against: None, or i^o and its map with the mixture
     of the word's alternatives as context, which a denoiser that is poor without the word cannot inflate.
     counted: None, or {"mi": […], "cmi": […]}, the same in exact nats, where the model's world knows the picture and
-    counts (−inf for a text that does not fit it, None for one outside its language).
+    counts (−inf for a word that does not fit it; None where its context does not, or for texts outside its language).
     about: {"model": its name, class and a hash of its weights, "settings": the options of word_maps}.
     """
 
@@ -227,9 +228,10 @@ def _counted(model, one):
 
     def nats(y, given):
         try:
-            return model.information(name, y, given)
+            found = model.information(name, y, given)
         except ValueError:  # a network takes texts that its world's language lacks
             return None
+        return None if math.isnan(found) else found  # neither text fits
 
     alone = [nats(word, "") for word in one.words]
     return {"mi": alone, "cmi": [nats(one.caption, rest) for rest in one.rest]}

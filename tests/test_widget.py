@@ -294,6 +294,7 @@ def test_counted_nats_stand_beside_the_estimates(scene):
     assert "(counted 0.69)" in repr(widget)
     false = idc.word_maps(net, picture, "the green cat left of the purple dog", ["cat"], samples=2)
     assert idc.HeatMaps(false)._state["items"][0]["layers"][0][0]["counted"] == "−∞"
+    assert "counted" not in idc.HeatMaps(false)._state["items"][0]["layers"][1][0]  # the rest does not fit either
     json.dumps(idc.HeatMaps(false)._state, allow_nan=False)
     labels = [kind["label"] for kind in idc.HeatMaps(sampled, exact=found)._state["kinds"]]
     assert labels[0] == "MI, alone" and labels[3] == "CMI, given the rest (exact denoiser)"

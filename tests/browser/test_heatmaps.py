@@ -71,6 +71,7 @@ def page(browser, truth, tmp_path):
     file = tmp_path / "page.html"
     file.write_text(PAGE.format(truth.widget.html()), encoding="utf-8")
     browser.get_log("browser")
+    browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
     browser.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride", {"width": 1000, "height": 800, "deviceScaleFactor": 1, "mobile": False}
     )
@@ -346,12 +347,150 @@ def test_ten_on_a_page(browser, tmp_path, capsys):
         return times;"""
     )
     checked = "return [...document.querySelectorAll('.heatmaps[data-done]')].map(r => r.querySelectorAll({}).length)"
-    assert browser.execute_script(checked.format("'.picture canvas'")) == [1] * 10
+    assert browser.execute_script(checked.format("'figure:not([hidden]) canvas'")) == [1] * 10
     assert browser.execute_script(checked.format("'.word input:checked'")) == [1] * 10
     with capsys.disabled():
         middle, slow = np.percentile(times, [50, 99])
         print(f"\nten heat maps: {size / 1000:.0f} kB; a change takes {middle:.1f} ms (median), {slow:.1f} ms (99 %)")
     assert size < 1_000_000
+
+
+def opened(browser, tmp_path, page, phone=False):
+    """A page of widgets, on a desktop or on a phone that is touched."""
+    file = tmp_path / "opened.html"
+    file.write_text(PAGE.format(page), encoding="utf-8")
+    width, height = (390, 844) if phone else (1000, 800)
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": phone})
+    browser.get(file.as_uri())
+    painted(browser)
+
+
+@pytest.fixture(scope="module")
+def scene():
+    """Maps of a scene, of the network beside the exact denoiser."""
+    scene = idc.scenes.scenes()[12345]
+    picture, caption = idc.scenes.render(scene), idc.scenes.captions(scene)[-1]
+    return [idc.word_maps(idc.load(name), picture, caption, samples=16) for name in ("scenes-net", "scenes")]
+
+
+def test_it_opens_on_a_telling_word_with_badges_and_counted_nats(browser, scene, tmp_path):
+    widget = idc.HeatMaps(scene[0], exact=scene[1], kind="CMI")
+    opened(browser, tmp_path, widget.html())
+    assert widget.word not in FUNCTION
+    assert browser.find_element(By.CSS_SELECTOR, ".word input:checked").get_attribute("value") == widget.word
+    net = scene[0]
+    starts = {"the": 0, "moon": net.words.index("moon")}
+    for word, k in starts.items():
+        text = radio(browser, "word", word).find_element(By.XPATH, "..").text
+        near = [abs(e.nats.item()) <= 2 * e.stderr.item() for e in (net.mi[k], net.cmi[k])]
+        assert text.count("within 2 s.e. of 0") == sum(near)
+        assert f"counted {net.counted['mi'][k]:.2f}" in text and "exact" not in text
+    labels = [label.text for label in browser.find_elements(By.CSS_SELECTOR, ".kinds label")]
+    assert labels[:2] == ["MI, alone", "CMI, given the rest"]
+    assert labels[2:] == ["MI, alone (exact denoiser)", "CMI, given the rest (exact denoiser)"]
+    marks = browser.execute_script(
+        "return [...document.querySelectorAll('.word:has(input[value=moon]) .track')].map(t => t.lastChild.className)"
+    )
+    assert marks == ["exact", "exact"]
+
+
+def test_a_cell_of_zero_shows_the_picture(browser, tmp_path):
+    """And the colour bar begins with the picture's mean grey."""
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (4, 4, 3), dtype=np.uint8))
+    signed = torch.tensor([[0.0, 1.0], [0.0, -1.0]])
+    opened(browser, tmp_path, idc.HeatMaps(picture, {"MI": {"a": signed.abs()}, "iˢ": {"a": signed}}).html())
+    under = plot.greyed(picture).repeat(80, 0).repeat(80, 1)
+    bar = "document.querySelector('.scale canvas').getContext('2d')"
+    first = f"return [...{bar}.getImageData(arguments[0], 0, 1, 1).data]"
+    for kind, zero in (("MI", 0), ("iˢ", 127)):
+        radio(browser, "kind", kind).click()
+        assert np.abs(canvas(browser) - under)[:, :160].max() <= 1
+        assert np.abs(canvas(browser) - under)[:, 160:].max() > 50
+        mean = browser.execute_script(first, zero)[:3]
+        assert np.abs(np.array(mean) - under.mean((0, 1))).max() <= 2
+
+
+def test_on_a_phone_the_picture_stays_in_sight(browser, scene, tmp_path):
+    opened(browser, tmp_path, idc.HeatMaps(scene[0], exact=scene[1]).html(), phone=True)
+    touched = ".word input, .kind input, .looks label, .looks :is(button, select, summary)"
+    inputs = [i for i in browser.find_elements(By.CSS_SELECTOR, touched) if i.is_displayed()]
+    sizes = browser.execute_script(
+        "return arguments[0].map(i => i.getBoundingClientRect()).map(r => Math.min(r.width, r.height))", inputs
+    )
+    assert len(sizes) > 15 and min(sizes) >= 43.5
+    last = browser.find_elements(By.CSS_SELECTOR, ".word input")[-1]
+    browser.execute_script("arguments[0].scrollIntoView({block: 'end'})", last)
+    box_of = "const r = arguments[0].getBoundingClientRect(); return [r.top, r.bottom]"
+    top, bottom = browser.execute_script(box_of, browser.find_element(By.CSS_SELECTOR, ".picture canvas"))
+    word_top, word_bottom = browser.execute_script(box_of, last)
+    assert browser.execute_script("return scrollY") > 200 and 0 <= top and bottom <= word_top and word_bottom <= 845
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+    for name in ("owl", "bird"):
+        if name in scene[0].words:
+            browser.execute_script("arguments[0].click()", radio(browser, "word", name))
+            shown = browser.find_element(By.CSS_SELECTOR, ".picture canvas").get_attribute("aria-label")
+            assert f"“{name}”" in shown
+    choose(browser, "moon")
+    both = [f.rect for f in browser.find_elements(By.CSS_SELECTOR, "figure")]
+    assert both[1]["x"] + both[1]["width"] <= 390 and both[0]["y"] == both[1]["y"]
+
+
+def test_several_pictures(browser, tmp_path):
+    model = idc.load("emoji")
+    each = {"😎": "smiling face with sunglasses", "🐱": "cat face"}
+    found = idc.word_maps(model, list(each), list(each.values()), samples=8)
+    widget = idc.HeatMaps(found, kind="MI")
+    opened(browser, tmp_path, widget.html())
+    pictures = browser.find_elements(By.CSS_SELECTOR, ".items input")
+    browser.execute_script("arguments[0].click()", pictures[1])
+    painted(browser)
+    widget.item = 1
+    words = [w.text for w in browser.find_elements(By.CSS_SELECTOR, "label.word bdi")]
+    assert words == ["cat", "face"] == widget.words
+    assert browser.find_element(By.CSS_SELECTOR, ".word input:checked").get_attribute("value") == widget.word
+    layer = widget._shown.kinds["MI"][widget.word]
+    expected = plot.overlay(widget.picture, layer["map"], widget.scale("MI")[1], signed=widget.scale("MI")[0] < 0)
+    assert np.abs(canvas(browser) - np.asarray(expected, float)).max() <= 4
+    assert [p.is_selected() for p in pictures] == [False, True]
+
+
+def test_a_film_is_a_slider_over_samples(browser, tmp_path):
+    model = idc.load("emoji")
+    film = [idc.word_maps(model, "🐱", "cat face", samples=n) for n in (4, 40)]
+    opened(browser, tmp_path, idc.HeatMaps(film).html())
+    before = canvas(browser)
+    slider = browser.find_element(By.CSS_SELECTOR, ".film input")
+    ActionChains(browser).click(slider).send_keys(Keys.END).perform()
+    painted(browser)
+    assert browser.find_element(By.CSS_SELECTOR, ".film .samples").text == "40"
+    assert slider.get_attribute("aria-valuetext") == "40 samples" and not np.array_equal(before, canvas(browser))
+
+
+@pytest.mark.parametrize("phone", [False, True])
+def test_the_small_form(browser, tmp_path, phone, capsys):
+    """A picture, its words with what was counted, a colour bar; light, and clean for a screen reader."""
+    found = idc.word_maps(idc.load("emoji"), "😎", "smiling face with sunglasses", samples=40)
+    page = idc.HeatMaps(found, kind="CMI", small=True).html()
+    opened(browser, tmp_path, page, phone)
+    words = [w.text.split("\n") for w in browser.find_elements(By.CSS_SELECTOR, "label.word")]
+    assert words == [
+        ["smiling", "0.00 nats"],
+        ["face", "0.00 nats"],
+        ["with", "0.00 nats"],
+        ["sunglasses", "2.40 nats"],
+    ]
+    assert browser.find_elements(By.CSS_SELECTOR, ".looks, .kinds") == []
+    radio(browser, "word", "smiling").click()
+    output = browser.find_element(By.TAG_NAME, "output").text
+    assert "counted 0.00" in output and "within two standard errors of zero" in output
+    browser.execute_script(AXE.read_text(encoding="utf-8"))
+    found = browser.execute_async_script("axe.run().then(arguments[0])")
+    assert [v["id"] for v in found["violations"] if v["impact"] in ("serious", "critical")] == []
+    with capsys.disabled():
+        print(f"\nsmall form: {len(page.encode()) / 1000:.0f} kB")
+    assert len(page.encode()) < 60_000
 
 
 def test_a_caption_cannot_swallow_the_rest_of_a_page(browser, tmp_path):

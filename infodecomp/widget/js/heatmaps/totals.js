@@ -58,7 +58,7 @@ const exactText = ({ nats, stderr }) => `exact denoiser ${measured(nats, stderr,
 
 function badge() {
   const title = "These nats are within two standard errors of zero: the word may say nothing";
-  return make("span", { className: "badge", textContent: "within 2 s.e. of 0", title });
+  return make("span", { className: "idc-badge", textContent: "within 2 s.e. of 0", title });
 }
 
 function barPart(className, from, to, along) {
