@@ -23,7 +23,8 @@ AXE = Path(axe_core_python.__file__).parent / "axe.min.js"
 CAPTION = 'a red owl above <b onclick="boom()">one</b> red קקדו 🦜'
 WORDS = ["red", "owl", 'onclick="boom()">one</b', "red (2)", "קקדו"]
 H, W, K = 12, 16, 20  # 320 pixels wide
-PAGE = '<!doctype html><html lang="en"><meta charset="utf-8"><title>t</title><main><h1>t</h1>{}</main>'
+HEAD = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>t</title>'
+PAGE = f'<!doctype html><html lang="en">{HEAD}<main><h1>t</h1>{{}}</main>'
 
 
 class Truth:
@@ -414,7 +415,7 @@ def test_a_cell_of_zero_shows_the_picture(browser, tmp_path):
 
 def test_on_a_phone_the_picture_stays_in_sight(browser, scene, tmp_path):
     opened(browser, tmp_path, idc.HeatMaps(scene[0], exact=scene[1]).html(), phone=True)
-    touched = ".word input, .kind input, .looks label, .looks :is(button, select, summary)"
+    touched = "label.word, label.kind, .looks label, .looks :is(button, select, summary)"
     inputs = [i for i in browser.find_elements(By.CSS_SELECTOR, touched) if i.is_displayed()]
     sizes = browser.execute_script(
         "return arguments[0].map(i => i.getBoundingClientRect()).map(r => Math.min(r.width, r.height))", inputs
