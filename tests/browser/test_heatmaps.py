@@ -428,6 +428,8 @@ def test_on_a_phone_the_picture_stays_in_sight(browser, scene, tmp_path):
     word_top, word_bottom = browser.execute_script(box_of, last)
     assert browser.execute_script("return scrollY") > 200 and 0 <= top and bottom <= word_top and word_bottom <= 845
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+    behind = "return getComputedStyle(document.querySelector('.view')).backgroundColor"
+    assert not browser.execute_script(behind).startswith("rgba")  # words do not shine through
     for name in ("owl", "bird"):
         if name in scene[0].words:
             browser.execute_script("arguments[0].click()", radio(browser, "word", name))

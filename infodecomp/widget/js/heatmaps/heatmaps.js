@@ -8,6 +8,13 @@ import { views } from "./views.js";
 const LOOKS = ["word", "kind", "beside", "opacity", "shared", "root", "smooth", "hide", "original"];
 const WATCHED = LOOKS.map((name) => `change:${name}`);
 
+/** The colour behind an element, which the picture that stays in sight needs on pages without a known theme. */
+function groundOf(element) {
+  if (!element) return "Canvas";
+  const colour = getComputedStyle(element).backgroundColor;
+  return /^rgb\(/.test(colour) ? colour : groundOf(element.parentElement);
+}
+
 function render({ model, el }) {
   const chosen = new Chosen(model);
   const turner = turning(chosen);
@@ -29,6 +36,7 @@ function render({ model, el }) {
     update();
   };
   el.classList.add("idc-live", "heat-maps");
+  el.style.setProperty("--idc-ground", groundOf(el));
   el.dataset.lmSuppressShortcuts = "true"; // JupyterLab leaves our keys alone
   if (chosen.state.items.length > 1) el.append(turner.element);
   el.append(body);
