@@ -13,12 +13,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from .checks import batch, positive, refuse, whole
+from .checks import batch, floats, number, positive, refuse, whole
+from .models.pictures import picture
 from .models.pictures import pictures as read
 
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 HEAVY = 60_000  # characters of SVG from which on pixels may be shorter
 POSITIVE, SIGNED = "viridis", "PuOr_r"  # colour maps for quantities ≥ 0 and for signed ones
+LUMA = (0.2126, 0.7152, 0.0722)  # how bright red, green and blue are
+COLOUR, WHITE = 0.25, 0.15  # of a picture under a map: how much of its colour is left, how much white is added
+OPACITY = 0.9  # of the strongest cell
 
 
 def setup() -> None:
@@ -121,3 +125,64 @@ def profile(
     axis.fill_between(centres, low, high, color=line.get_color(), alpha=0.25, linewidth=0)
     axis.set(xlabel="log-SNR α", ylabel="nats per nat of log-SNR")
     return axis
+
+
+def greyed(image: Any) -> np.ndarray:
+    """A picture as it lies under a map, (H, W, 3) from 0 to 255: a quarter of its colour, and lighter, so that what is
+    coloured is the map."""
+    levels = np.asarray(picture(image), dtype=np.float64)
+    grey = (levels @ LUMA)[..., None]
+    return (1 - WHITE) * (grey + COLOUR * (levels - grey)) + 255 * WHITE
+
+
+def inked(strength: np.ndarray, under: np.ndarray, *, signed: bool = False, opacity: float = OPACITY) -> np.ndarray:
+    """Colours (…, 3) from 0 to 255 of a strength from −1 to 1 over a ground: zero is the ground, one is the colour.
+
+    The ink covers in proportion to its strength; of unsigned maps a negative strength is none.
+    """
+    strength = np.asarray(strength, dtype=np.float64)[..., None]
+    if not signed:
+        strength = np.maximum(strength, 0)
+    table = plt.get_cmap(SIGNED if signed else POSITIVE)(np.arange(256))[:, :3] * 255
+    colours = table[np.rint(255 * ((strength[..., 0] + 1) / 2 if signed else strength[..., 0])).astype(int)].round()
+    return under + opacity * np.abs(strength) * (colours - under)
+
+
+def strength(values: Any, high: float, *, root: bool = False) -> np.ndarray:
+    """Values as parts of a highest one, cut to −1 … 1; root: their square roots, so that weak ones are seen."""
+    parts = np.clip(np.asarray(values, dtype=np.float64) / positive("high", high), -1, 1)
+    return np.sign(parts) * np.sqrt(np.abs(parts)) if root else parts
+
+
+def overlay(
+    image: Any,
+    values: Any,
+    high: float | None = None,
+    *,
+    signed: bool | None = None,
+    root: bool = False,
+    smooth: bool = False,
+    opacity: float = OPACITY,
+    clear: Any = None,
+) -> Image.Image:
+    """A map (h, w) on its greyed picture, as the heat maps show it: PIL, at least 320 pixels along its longer side.
+
+    A cell of zero shows the picture; colour and cover grow with |value| up to `high` (None: the map's own highest).
+    signed: two colours (None: if a value is negative). root: grow with √|value|. smooth: bilinear, else cells.
+    clear: cells (h, w) bool that are left clear.
+    """
+    cells = floats("values", values, finite=True).double().cpu().numpy()
+    if cells.ndim != 2:
+        refuse("values", "a map (h, w)", values)
+    image, opacity = picture(image), number("opacity", opacity, 0, 1)
+    magnified = -(-min(640, max(320, *image.size)) // max(cells.shape))
+    size = cells.shape[1] * magnified, cells.shape[0] * magnified
+    way = Image.Resampling.NEAREST if size[0] >= image.width else Image.Resampling.BILINEAR
+    between = Image.Resampling.BILINEAR if smooth else Image.Resampling.NEAREST
+    shown = np.asarray(Image.fromarray(cells.astype(np.float32)).resize(size, between))
+    if clear is not None:
+        shown = shown * ~np.asarray(clear, dtype=bool).repeat(magnified, 0).repeat(magnified, 1)
+    signed = bool(cells.min() < 0) if signed is None else signed
+    parts = strength(shown, high or float(np.abs(cells).max()) or 1.0, root=root)
+    levels = inked(parts, greyed(image.resize(size, way)), signed=signed, opacity=opacity)
+    return Image.fromarray(levels.round().astype(np.uint8))

@@ -1,5 +1,6 @@
 """Word by word: the information of each word of a caption about a picture, alone and given the rest, from one pass."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
@@ -7,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from PIL import Image
 
 from .captions import find, is_word, units, without, word_at
 from .checks import is_whole, refuse, shown
@@ -35,6 +37,8 @@ class WordMaps(Saved):
     the same noise. .nats, .stderr, .map and .map_stderr of each as everywhere; resolution: (h, w) of the maps.
     positions: where in caption.split() each word or phrase begins. against: None, or i^o and its map with the mixture
     of the word's alternatives as context, which a denoiser that is poor without the word cannot inflate.
+    counted: None, or {"mi": […], "cmi": […]}, the same in exact nats, where the model's world knows the picture and
+    counts (−inf for a word that does not fit it; None where its context does not, or for texts outside its language).
     about: {"model": its name, class and a hash of its weights, "settings": the options of word_maps}.
     """
 
@@ -48,6 +52,7 @@ class WordMaps(Saved):
     cmi_standard: list[Estimate]
     against: list[Estimate] | None = None
     about: dict[str, Any] = field(default_factory=dict)
+    counted: dict[str, list] | None = None
 
     @property
     def resolution(self) -> tuple[int, int]:
@@ -133,7 +138,7 @@ def _in_groups(model, x, asked, alternatives, sampling):
         whole = len(first.nats) == len(rows) and first.profile.logsnr.shape[1] == first.samples  # not stopped
         for row, i in enumerate(rows[: len(first.nats)]):
             against = _against(model, x, asked[i], i, alternatives, sampling) if alternatives and whole else None
-            maps[i] = _maps(asked[i], estimates, row, against)
+            maps[i] = _maps(asked[i], estimates, row, against, _counted(model, asked[i]))
             whole = whole and (against is not None or alternatives is None)
         if not whole:
             break
@@ -211,11 +216,32 @@ def _estimates(model, x, some, sampling, rows):
     return dict(zip(quantities, run(x[rows], pairs, list(quantities.values()), sampling), strict=True))
 
 
-def _maps(one, estimates, row, against):
+def _counted(model, one):
+    """{"mi": […], "cmi": […]} of one image in exact nats; None where no world knows the picture."""
+    world, image = getattr(model, "world", None), one.image
+    named = getattr(world, "named", None)
+    if not hasattr(model, "information") or not isinstance(image, Image.Image):
+        return None
+    name = named(image) if named else image.info.get("emoji")
+    if name is None:
+        return None
+
+    def nats(y, given):
+        try:
+            found = model.information(name, y, given)
+        except ValueError:  # a network takes texts that its world's language lacks
+            return None
+        return None if math.isnan(found) else found  # neither text fits
+
+    alone = [nats(word, "") for word in one.words]
+    return {"mi": alone, "cmi": [nats(one.caption, rest) for rest in one.rest]}
+
+
+def _maps(one, estimates, row, against, counted):
     """WordMaps of one row of the estimates."""
     names = [what + end for what in ("mi", "cmi") for end in ENDS.values()]
     lists = {name: [estimates[name, k][row] for k in range(len(one.words))] for name in names}
-    return WordMaps(one.image, one.caption, one.words, one.positions, **lists, against=against)
+    return WordMaps(one.image, one.caption, one.words, one.positions, **lists, against=against, counted=counted)
 
 
 def _chosen(model, caption, words):

@@ -397,7 +397,11 @@ TABLE = {  # a call that takes one argument by name: {the argument: its bad valu
             "kind": [3, "CMI", None],
             "opacity": [2, "x", None, NAN],
             "shared": ["x", None],
-            "other": [3],
+            "root": ["x", None],
+            "original": [1, None],
+            "small": ["x", None],
+            "beside": [3, "blue", None],
+            "item": [1, -1, "x", None, 0.5],
         },
     ),
     lab: (

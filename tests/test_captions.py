@@ -160,7 +160,7 @@ def test_one_name_everywhere(caption, word, named, left):
     assert widget.words == [named]
     for asked in (named, word):
         plain = idc.HeatMaps(Image.new("RGB", (2, 2)), {"MI": {asked: torch.ones(2, 2)}}, caption)
-        assert plain.words == [named] and word in [text for text, _ in plain._state["caption"]]
+        assert plain.words == [named] and word in [text for text, _ in plain._state["items"][0]["caption"]]
     places = token_indices(LETTERS, caption, start, start + 1)
     spans = LETTERS(caption, return_offsets_mapping=True)["offset_mapping"]
     assert caption[spans[places[0]][0] : spans[places[-1]][1]] == named

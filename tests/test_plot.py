@@ -75,3 +75,47 @@ def test_data_are_what_they_say():
     assert datasets.photograph("rocket").shape[1] == 3
     with pytest.raises(ValueError, match="name must be a colour photograph"):
         datasets.photograph("coins")
+
+
+def test_a_cell_of_zero_shows_the_picture():
+    """Colour and cover grow with |nats|: none at zero, all but a tenth at the highest; √ in between."""
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (4, 4, 3), dtype=np.uint8))
+    values = np.array([[0.0, 1.0], [0.25, 2.0]])
+    seen = np.asarray(plot.overlay(image, values, 1.0), float)[::80, ::80]
+    under = plot.greyed(image)
+    assert np.abs(seen[:2, :2] - under[:2, :2]).max() <= 0.5
+    strongest = np.array(matplotlib.colormaps["viridis"](255)[:3]) * 255
+    for cell in (np.s_[:2, 2:], np.s_[2:, 2:]):  # what exceeds the highest is cut to it
+        assert np.abs(seen[cell] - (0.1 * under[cell] + 0.9 * strongest)).max() <= 1.5
+    rooted = np.asarray(plot.overlay(image, values, 1.0, root=True), float)[::80, ::80]
+    half = np.asarray(plot.overlay(image, np.full((2, 2), 0.5), 1.0), float)[::80, ::80]
+    assert np.abs(rooted[2:, :2] - half[2:, :2]).max() <= 0.5 and np.abs(rooted[:2, :2] - under[:2, :2]).max() <= 0.5
+
+
+def test_signed_maps_diverge_from_the_picture():
+    image = Image.new("RGB", (2, 2), (90, 120, 200))
+    seen = np.asarray(plot.overlay(image, [[-1.0, 0.0], [1.0, 0.5]]), float)[::160, ::160]
+    under = plot.greyed(image)[0, 0]
+    ends = [np.array(matplotlib.colormaps["PuOr_r"](k)[:3]) * 255 for k in (0, 255)]
+    assert np.abs(seen[0, 1] - under).max() <= 0.5
+    assert np.abs(seen[0, 0] - (0.1 * under + 0.9 * ends[0])).max() <= 1.5
+    assert np.abs(seen[1, 0] - (0.1 * under + 0.9 * ends[1])).max() <= 1.5
+
+
+def test_the_picture_under_a_map_has_little_colour_and_its_own_order_of_light():
+    levels = np.array([[[255, 0, 0], [0, 0, 255], [0, 0, 0], [255, 255, 255]]], np.uint8)
+    under = plot.greyed(levels)
+    assert np.ptp(under, axis=2).max() < 60 and under[0, 3].min() == pytest.approx(255)
+    light = under @ plot.LUMA
+    assert light[0, 2] < light[0, 1] < light[0, 0] < light[0, 3]
+
+
+def test_an_overlay_clears_cells_and_refuses_what_is_no_map():
+    image = Image.new("RGB", (2, 2), "red")
+    cleared = plot.overlay(image, np.ones((2, 2)), clear=np.ones((2, 2), bool))
+    assert np.array_equal(np.asarray(cleared)[0, 0], plot.greyed(image)[0, 0].round())
+    for wrong in (torch.ones(2), torch.full((2, 2), float("nan")), "x"):
+        with pytest.raises(ValueError, match="values must"):
+            plot.overlay(image, wrong)
+    with pytest.raises(ValueError, match="opacity must"):
+        plot.overlay(image, torch.ones(2, 2), opacity=2)

@@ -67,3 +67,11 @@ def test_the_picture():
     image = sc.render(SCENE)
     assert image.size == (32, 32) and image.mode == "RGB"
     assert image.getpixel((0, 31)) == sprites.GROUND and image.getpixel((0, 0)) == sprites.AIR["night"]
+
+
+def test_a_scene_is_named_by_its_picture():
+    for scene in sc.scenes()[::997]:
+        assert sc.named(sc.render(scene)) == scene
+    picture = sc.render(sc.scenes()[0])
+    picture.putpixel((31, 31), (0, 0, 0))
+    assert sc.named(picture) is None and sc.named(picture.resize((16, 16))) is None

@@ -1,13 +1,18 @@
 """HeatMaps: what reaches the page is what was given; bad input is refused; texts stay texts."""
 
 import base64
+import inspect
+import io
 import json
+import math
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import skimage
 import torch
 from bs4 import BeautifulSoup
 from lab_truth import orders
@@ -15,6 +20,7 @@ from PIL import Image
 from test_loading import stable_diffusion
 
 import infodecomp as idc
+from infodecomp import plot
 from infodecomp.scenes import meaning
 from infodecomp.widget.lab import read, stops
 
@@ -46,11 +52,11 @@ def scene():
 def test_word_maps_arrive_with_nats_and_errors(scene):
     picture, found = scene
     widget = idc.HeatMaps(picture, found)
-    assert widget.kinds == ["MI", "CMI"] and widget.word == widget.words[0] and widget.kind == "MI"
+    assert widget.kinds == ["MI", "CMI"] and widget.kind == "MI"
     assert [re.sub(r" \(\d\)$", "", word) for word in widget.words] == found.words
     assert len(set(widget.words)) == len(widget.words)  # "the", "the (2)", "the (3)"
-    for kind, given in zip(widget._state["kinds"], (found.mi, found.cmi), strict=True):
-        for layer, estimate in zip(kind["layers"], given, strict=True):
+    for layers, given in zip(widget._state["items"][0]["layers"], (found.mi, found.cmi), strict=True):
+        for layer, estimate in zip(layers, given, strict=True):
             assert layer["nats"] == estimate.nats.item() and layer["stderr"] == estimate.stderr.item()
             for packed, tensor in ((layer["map"], estimate.map), (layer["error"], estimate.map_stderr)):
                 step = (packed[1] - packed[0]) / 4095
@@ -63,9 +69,10 @@ def test_exact_attention_and_repeated_words():
     widget = idc.HeatMaps(PICTURE, {"MI": given}, CAPTION, exact={"MI": maps("owl")}, attention=torch.rand(3, 6, 8))
     assert widget.words == ["red", "owl", "red (2)"]  # in the caption's order
     assert widget.kinds == ["MI", "exact MI", "attention"]
-    assert [layer is not None for layer in widget._state["kinds"][1]["layers"]] == [False, True, False]
-    assert [text for text, word in widget._state["caption"] if word is None] == ["a", "above", "a", "cat"]
-    second = widget._state["kinds"][0]["layers"][2]["map"]
+    (item,) = widget._state["items"]
+    assert [layer is not None for layer in item["layers"][1]] == [False, True, False]
+    assert [text for text, word in item["caption"] if word is None] == ["a", "above", "a", "cat"]
+    second = item["layers"][0][2]["map"]
     assert np.abs(unpack(second, (6, 8)) - given["red (2)"].numpy()).max() < 1.3e-4
 
 
@@ -107,7 +114,7 @@ def test_a_photograph_as_x_of_a_scene(scene):
     picture, found = scene
     assert idc.HeatMaps(found).picture.tobytes() == picture.tobytes()
     widget = idc.HeatMaps(photograph(), found)
-    assert widget.picture.size == (32, 32) and widget._state["size"] == [16, 16]
+    assert widget.picture.size == (32, 32) and widget._state["items"][0]["size"] == (16, 16)
     with pytest.raises(ValueError, match="must be PIL images of 32 × 32 pixels"):
         idc.word_maps(idc.load("scenes"), photograph(), "red", samples=2)
     floats = torch.tensor(np.asarray(picture)).permute(2, 0, 1)[None] / 127.5 - 1
@@ -195,7 +202,7 @@ def test_page_is_the_same_twice_and_holds_text_as_text():
     soup = BeautifulSoup(page, "html.parser")
     data, module = soup.find_all("script")
     assert data["type"] == "application/json" and module["type"] == "module"
-    assert [text for text, _ in json.loads(data.string)["_state"]["caption"]] == NASTY.split()
+    assert [text for text, _ in json.loads(data.string)["_state"]["items"][0]["caption"]] == NASTY.split()
     assert NASTY.split()[0] in soup.find("img")["alt"]
     assert soup.find("img")["src"].startswith("data:image/png;base64,")
     assert "http" not in re.sub(r'"data:[^"]*"', "", page)  # nothing from elsewhere
@@ -207,7 +214,9 @@ SWALLOW = "<!-- <script> rest </script> -->"  # after the first two a browser's 
 def test_a_caption_cannot_swallow_the_rest_of_a_page():
     page = idc.HeatMaps(PICTURE, {"MI": maps(*dict.fromkeys(SWALLOW.split()))}, SWALLOW).html()
     head, state, rest = re.fullmatch('(.*<script type="application/json">)(.*?)(</script>.*)', page, re.DOTALL).groups()
-    assert "<" not in state and [text for text, _ in json.loads(state)["_state"]["caption"]] == SWALLOW.split()
+    assert (
+        "<" not in state and [text for text, _ in json.loads(state)["_state"]["items"][0]["caption"]] == SWALLOW.split()
+    )
     assert "<!--" not in head + rest
     assert "<" not in re.search('<script type="application/json">(.*?)</script>', idc.SceneLab().html(), re.DOTALL)[1]
 
@@ -218,7 +227,7 @@ def test_a_caption_cannot_swallow_the_rest_of_a_page():
 def test_captions_come_back_as_they_were(text):
     page = idc.HeatMaps(PICTURE, {"MI": maps(text.split()[0])}, text).html()
     state = re.search('<script type="application/json">(.*?)</script>', page, re.DOTALL)[1]
-    assert [part for part, _ in json.loads(state)["_state"]["caption"]] == text.split()
+    assert [part for part, _ in json.loads(state)["_state"]["items"][0]["caption"]] == text.split()
     assert page.count("<script") == page.count("</script") == 2 and "\u2028" not in page
 
 
@@ -228,14 +237,138 @@ def test_mimebundle_has_live_and_static_forms(scene):
     assert data["text/plain"].startswith("HeatMaps(") and "data-widget" in data["text/html"]
 
 
-def test_figure_shows_every_word_and_kind(scene):
+@pytest.mark.parametrize("look", [{}, {"root": True}, {"shared": False}, {"smooth": True, "opacity": 0.5}])
+def test_figure_shows_every_word_and_kind(scene, look):
+    """As the page does: the same colours over the same picture."""
     picture, found = scene
-    widget = idc.HeatMaps(picture, found)
-    figure = widget.figure()
-    shown = [a.images[0].get_array() for a in figure.axes if a.images and a.get_title().count("±")]
-    expected = [e.map[0].numpy() for e in (*found.mi, *found.cmi)]
-    assert len(shown) == len(expected)
-    assert all(np.array_equal(a, b) for a, b in zip(shown, expected, strict=True))
+    widget = idc.HeatMaps(picture, found, **look)
+    axes = [axis for axis in widget.figure().axes if axis.images]
+    shown = [np.asarray(axis.images[0].get_array()) for axis in axes]
+    pictures = [image for axis, image in zip(axes, shown, strict=True) if axis.get_title() in widget.kinds]
+    assert len(pictures) == 2 and all(np.array_equal(image, np.asarray(picture)) for image in pictures)
+    maps = [image for axis, image in zip(axes, shown, strict=True) if "±" in axis.get_title()]
+    options = {name: value for name, value in look.items() if name != "shared"}
+    highs = [widget.scale(kind)[1] if widget.shared else None for kind in widget.kinds]
+    pairs = [(e, high) for es, high in zip((found.mi, found.cmi), highs, strict=True) for e in es]
+    expected = [np.asarray(plot.overlay(picture, e.map[0], high, signed=False, **options)) for e, high in pairs]
+    assert len(maps) == len(expected)
+    assert all(np.array_equal(a, b) for a, b in zip(maps, expected, strict=True))
+
+
+def estimate(nats, stderr, like):
+    """An Estimate whose nats, all in one cell, and error are these."""
+    cells = torch.zeros_like(like.map)
+    cells[0, 0, 0] = nats
+    profile = type("Fixed", (type(like.profile),), {})(*like.profile)
+    made = replace(like, nats=torch.tensor([nats]), map=cells, stderr=torch.tensor([stderr]), profile=profile)
+    return replace(made, map_stderr=torch.full_like(cells, stderr))
+
+
+def test_it_opens_on_the_word_that_surely_says_most(scene):
+    """Not on the first, nor on a high number with a large error, nor on a tiny one with a tinier error."""
+    like = scene[1].mi[0]
+    words = {"the": (0.02, 0.0001), "red": (5.0, 4.0), "owl": (1.5, 0.2), "above": (-3.0, 0.1)}
+    given = {word: estimate(*both, like) for word, both in words.items()}
+    widget = idc.HeatMaps(scene[0], {"MI": given})
+    assert widget.word == "owl"
+    assert idc.HeatMaps(scene[0], {"MI": given}, word="the").word == "the"
+    told = {part.split(":")[0]: "within 2 s.e. of 0" in part for part in repr(widget).split("; ")}
+    assert told["red"] and not told["owl"] and not told["above"]
+    titles = {title.split("\n")[0]: title for axis in widget.figure().axes if (title := axis.get_title())}
+    assert "within 2 s.e. of 0" in titles["red"] and "within" not in titles["owl"] + titles["above"]
+    later = {"MI": given, "CMI": dict(zip(given, [given["owl"], given["the"], *[given["red"]] * 2], strict=True))}
+    assert idc.HeatMaps(scene[0], later, kind="CMI").word == "the"
+
+
+def test_counted_nats_stand_beside_the_estimates(scene):
+    """Of the network's words, too, and of the exact denoiser's: what the world counts, not what was sampled."""
+    picture, found = scene
+    known = idc.scenes.scenes()[12345]
+    net = idc.load("scenes-net")
+    sampled = idc.word_maps(net, picture, found.caption, ["moon"], samples=2)
+    for widget in (idc.HeatMaps(sampled), idc.HeatMaps(replace(sampled, counted=None), maps=None, exact=found)):
+        layers = widget._state["items"][0]["layers"]
+        assert layers[0][0]["counted"] == pytest.approx(idc.scenes.information(known, "moon"))
+        rest = found.caption.removesuffix(" under the moon") + " under the"
+        assert layers[1][0]["counted"] == pytest.approx(idc.scenes.information(known, found.caption, rest), abs=1e-9)
+    assert "(counted 0.69)" in repr(widget)
+    false = idc.word_maps(net, picture, "the green cat left of the purple dog", ["cat"], samples=2)
+    assert idc.HeatMaps(false)._state["items"][0]["layers"][0][0]["counted"] == "−∞"
+    assert "counted" not in idc.HeatMaps(false)._state["items"][0]["layers"][1][0]  # the rest does not fit either
+    json.dumps(idc.HeatMaps(false)._state, allow_nan=False)
+    labels = [kind["label"] for kind in idc.HeatMaps(sampled, exact=found)._state["kinds"]]
+    assert labels[0] == "MI, alone" and labels[3] == "CMI, given the rest (exact denoiser)"
+    photo = Image.fromarray(np.random.default_rng(0).integers(0, 255, (32, 32, 3), dtype=np.uint8))
+    assert idc.word_maps(net, photo, "red", samples=2).counted is None
+
+
+def test_several_pictures_in_one_widget(scene):
+    picture, found = scene
+    other = idc.scenes.render(idc.scenes.scenes()[99])
+    model = idc.load("scenes")
+    short = idc.scenes.captions(idc.scenes.scenes()[99])[0]
+    more = idc.word_maps(model, [picture, other], [found.caption, short], [["moon", "blue"], [1]], samples=2)
+    widget = idc.HeatMaps(more, word="moon")
+    assert widget.caption == found.caption and not widget._state["film"] and len(widget._state["images"]) == 2
+    widget.beside = "moon"
+    widget.item = 1
+    assert (widget.caption, widget.words, widget.word, widget.beside) == (
+        short,
+        [short.split()[1]],
+        short.split()[1],
+        "",
+    )
+    assert widget.picture.tobytes() == other.tobytes() and "picture 2 of 2" in repr(widget)
+    assert widget.scale() == idc.HeatMaps(more[1]).scale()
+    for wrong in (2, -1):
+        with pytest.raises(ValueError, match="item must be"):
+            widget.item = wrong
+    assert idc.HeatMaps([other, picture], more, item=1).picture.tobytes() == picture.tobytes()
+    with pytest.raises(ValueError, match="image must be None or a list of 2"):
+        idc.HeatMaps(picture, more)
+    with pytest.raises(ValueError, match="all with the same kinds"):
+        idc.HeatMaps([PICTURE] * 2, [{"MI": maps("a")}, {"CMI": maps("a")}])
+
+
+def test_a_film_is_of_one_picture_with_one_scale(scene):
+    picture, found = scene
+    film = [idc.word_maps(idc.load("scenes"), picture, found.caption, samples=n) for n in (2, 8)]
+    widget = idc.HeatMaps(film, item=1)
+    assert widget._state["film"] and len(widget._state["images"]) == 1
+    assert [item["samples"] for item in widget._state["items"]] == [2, 8]
+    highest = max(e.map.abs().max().item() for one in film for e in one.mi)
+    assert widget.scale("MI") == (0, highest)
+
+
+def test_the_small_form_is_light():
+    model = idc.load("emoji")
+    found = idc.word_maps(model, "😎", "smiling face with sunglasses", samples=100)
+    widget = idc.HeatMaps(found, kind="CMI", small=True)
+    page = widget.html()
+    assert len(page.encode()) < 60_000 and widget.kinds == ["CMI"] and widget.word == "sunglasses"
+    (layers,) = widget._state["items"][0]["layers"]
+    assert [round(layer["counted"], 9) for layer in layers] == [0, 0, 0, round(math.log(11), 9)]
+
+
+def test_photographs_are_jpeg_and_drawings_png():
+    cat = Image.fromarray(skimage.data.chelsea()).resize((512, 512))
+    widget = idc.HeatMaps(cat, {"MI": maps("a", shape=(64, 64))})
+    head, data = widget._state["images"][0].split(",")
+    assert "jpeg" in head and len(data) < 150_000
+    kept = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))), float)
+    assert np.abs(kept - np.asarray(cat)).mean() < 3
+    drawing = idc.scenes.render(idc.scenes.scenes()[0])
+    for size in (32, 512):
+        large = drawing.resize((size, size), Image.Resampling.NEAREST)
+        head, data = idc.HeatMaps(large, {"MI": maps("a", shape=(8, 8))})._state["images"][0].split(",")
+        assert "png" in head and np.array_equal(Image.open(io.BytesIO(base64.b64decode(data))), large)
+
+
+def test_the_signature_names_every_option():
+    parameters = inspect.signature(idc.HeatMaps).parameters
+    assert list(parameters)[:5] == ["image", "maps", "caption", "exact", "attention"]
+    assert {"word", "kind", "opacity", "shared", "smooth", "hide"} < set(parameters)
+    assert not any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters.values())
 
 
 def test_importing_the_package_does_not_import_the_widget():

@@ -52,7 +52,15 @@ def test_every_file_is_part_of_a_widget():
     shipped = "".join(map(bundle, MODULES)) + bundle("shim.js")
     for file in FILES:
         last = [line for line in file.read_text(encoding="utf-8").splitlines() if len(line) > 20][-1]
-        assert last.removeprefix("export ") in shipped, file
+        assert last.strip().removeprefix("export ") in shipped, file
+
+
+def test_no_text_spans_lines():
+    """A bundle leaves out indentation, which may not be that of a text."""
+    for file in FILES:
+        code = re.sub(r"^ *(//.*|/\*\*.*?\*/)\n", "", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        code = re.sub(r"/\*\*.*?\*/", "", code, flags=re.DOTALL)
+        assert [line for line in code.splitlines() if line.count("`") % 2] == [], file
 
 
 @needs_node

@@ -4,7 +4,7 @@ from .grammar import Scene, Thing, captions, sample, scenes
 from .grammar import scenes as pictures
 from .meaning import alternatives, information, log_likelihood, log_prob, nearest, posterior
 from .model import ExactScenes, ScenesModel
-from .sprites import could_differ, mask, render, variations
+from .sprites import could_differ, mask, named, render, variations
 
 __all__ = [
     "ExactScenes",
@@ -18,6 +18,7 @@ __all__ = [
     "log_likelihood",
     "log_prob",
     "mask",
+    "named",
     "nearest",
     "pictures",
     "posterior",

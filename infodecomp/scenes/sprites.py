@@ -4,10 +4,12 @@ In a sprite "#" is the object's colour, "+" and "-" its lighter and darker shade
 "." nothing.
 """
 
+from functools import cache
+
 import numpy as np
 from PIL import Image
 
-from .grammar import ADVERBS, COLOURS, FUNCTION, NOUNS, RELATIONS, STATES, TIMES, Scene, Thing, position
+from .grammar import ADVERBS, COLOURS, FUNCTION, NOUNS, OBJECTS, RELATIONS, STATES, TIMES, Scene, Thing, position
 from .meaning import normalise
 
 SIZE, SPRITE, SKY = 32, 10, 6
@@ -180,6 +182,28 @@ def render(scene: Scene) -> Image.Image:
     """The picture of a scene, 32 × 32 pixels. Raises ValueError for anything that is no scene."""
     position(scene)
     return Image.fromarray(pixels(scene))
+
+
+@cache
+def _things():
+    """{the bytes of a sprite: its Thing}."""
+    return {sprite(Thing(*thing))[0].tobytes(): Thing(*thing) for thing in OBJECTS}
+
+
+def named(image: Image.Image) -> Scene | None:
+    """The scene that a picture shows, None if it is none of them, pixel for pixel."""
+    levels = np.asarray(image.convert("RGB"))
+    if levels.shape != (SIZE, SIZE, 3):
+        return None
+    night = int((levels[:SKY] == sky(1)[0]).all())
+    for (axis, far), places in PLACES.items():
+        cuts = (levels[top : top + SPRITE, left : left + SPRITE] for left, top in places)
+        first, second = (_things().get(cut.tobytes()) for cut in cuts)
+        if first and second and first.noun != second.noun:
+            scene = Scene(axis, far, night, first, second)
+            if np.array_equal(pixels(scene), levels):
+                return scene
+    return None
 
 
 def mask(scene: Scene, word: str) -> np.ndarray:

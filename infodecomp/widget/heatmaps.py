@@ -1,102 +1,148 @@
 """Heat maps that a reader can move: live in Jupyter and Colab, and in a built page without kernel or network."""
 
-import string
+import inspect
 import warnings
 from typing import Any
 
 import anywidget
-import numpy as np
 import traitlets
 from matplotlib.figure import Figure
+from PIL import Image
 
-from ..plot import POSITIVE, SIGNED
+from ..plot import OPACITY
 from ..words import WordMaps
-from .layers import (
-    attention_of,
-    by_kind,
-    by_label,
-    caption_of,
-    check_state,
-    fail,
-    layer_of,
-    one_shape,
-    picture_of,
-    tokens_of,
-)
-from .page import bundle, palette, piece, style, url
-
-EXACT = "exact "
-BASE64 = (string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/").encode()
+from .drawn import figure
+from .items import Item, highest, is_signed, items, near_zero, top, total
+from .layers import STATE, check_state, fail
+from .packing import pack
+from .page import bundle, piece, style
 
 
 class HeatMaps(anywidget.AnyWidget):
     """What each word of a caption tells about a picture: words with their nats, and the chosen word's map on it.
 
-    HeatMaps(maps) shows WordMaps on their own picture, HeatMaps(image, maps) maps on a given one.
+    HeatMaps(maps) shows WordMaps on their own picture, HeatMaps(image, maps) maps on a given one. Lists of WordMaps, as
+    word_maps of several images gives, make one widget with a choice of pictures; of one picture and caption, a slider
+    over their samples. image, caption, exact and attention are then None or lists, too.
+
+    Colour and cover of a cell grow with |nats|, over a greyed picture: a cell of zero shows the picture. All words of a
+    picture share one scale.
+
     image: a picture (PIL, a path, a uint8 array or tensor), the emoji whose WordMaps these are, or a float tensor
     (C, h, w) or (1, C, h, w) from −1 to 1 with C 1 or 3, some of it negative. Of another aspect than the picture of
-    WordMaps it is cut as that was. maps: WordMaps, or {kind: {word: map}} with a free name for each kind ("MI"), words
-    of `caption` (its second "red" is "red (2)"), and for each an Estimate of one image or a plain map (h, w). caption:
-    that of WordMaps, else the words joined.
-    exact: the same once more, from an exact denoiser, shown as kinds "exact MI" and so on, and as marks on the bars.
+    WordMaps it is cut as that was.
+    maps: WordMaps, or {kind: {word: map}} with a free name for each kind ("MI"), words of `caption` (its second "red"
+    is "red (2)"), and for each an Estimate of one image or a plain map (h, w).
+    caption: that of WordMaps, else the words joined.
+    exact: the same once more, from an exact denoiser, shown as kinds "exact MI" and so on. The marks on the bars are
+    nats that the world of the maps counted, where it did, else those of the exact denoiser.
     attention: {word: map (h, w)}, or (W, h, w) in the order of the words.
+    small: only the picture, the caption and the colour bar, of one kind: a light piece for a page.
 
-    State, in step with the front end: word (one of .words), kind (one of .kinds), opacity 0 to 1, shared (one colour
-    scale over words), smooth (bilinear; else cells), hide (cells within two standard errors of zero). figure() is the
-    static twin. Raises ValueError for maps that have not the picture's aspect or not one shape, NaN, and words that are
-    not in the caption.
+    State, in step with the front end: word, one of .words; "" for the word that surely says most (the highest nats less
+    two standard errors). kind, one of .kinds; "" for the first. beside: a second word, shown beside it, or "". item:
+    which picture. opacity: of the strongest cell, 0 to 1. shared: one colour scale over words. root: colours grow with
+    √|nats|, so that weak words are seen. smooth: bilinear, else cells. hide: cells within two standard errors of zero
+    are clear. original: the picture alone, in its colours.
+
+    figure() is the static twin. Raises ValueError for maps that have not the picture's aspect or not one shape, NaN,
+    and words that are not in the caption.
     """
 
     _esm = bundle("heatmaps/heatmaps.js")
-    _css = style("widget.css")
+    _css = style("widget.css", "heatmaps.css")
     _state = traitlets.Dict().tag(sync=True)
     word = traitlets.Unicode().tag(sync=True)
     kind = traitlets.Unicode().tag(sync=True)
-    opacity = traitlets.Float(0.6).tag(sync=True)
+    beside = traitlets.Unicode("").tag(sync=True)
+    item = traitlets.Int(0).tag(sync=True)
+    opacity = traitlets.Float(OPACITY).tag(sync=True)
     shared = traitlets.Bool(True).tag(sync=True)
+    root = traitlets.Bool(False).tag(sync=True)
     smooth = traitlets.Bool(False).tag(sync=True)
     hide = traitlets.Bool(False).tag(sync=True)
+    original = traitlets.Bool(False).tag(sync=True)
 
     def __init__(
         self,
         image: Any = None,
         maps: Any = None,
-        caption: str | None = None,
+        caption: Any = None,
         *,
         exact: Any = None,
         attention: Any = None,
-        **state: Any,
+        small: bool = False,
+        word: str = "",
+        kind: str = "",
+        beside: str = "",
+        item: int = 0,
+        opacity: float = OPACITY,
+        shared: bool = True,
+        root: bool = False,
+        smooth: bool = False,
+        hide: bool = False,
+        original: bool = False,
     ) -> None:
-        if maps is None and isinstance(image, WordMaps):
+        given = {name: value for name, value in locals().items() if name in STATE}
+        if maps is None and isinstance(image[0] if isinstance(image, list | tuple) and image else image, WordMaps):
             image, maps = None, image
-        caption = caption_of(maps, caption)
-        phrases = maps.words if isinstance(maps, WordMaps) else [w for layers in maps.values() for w in layers]
-        tokens, starts = tokens_of(caption, phrases)
-        kinds = by_kind(maps, starts)
-        kinds = {kind: by_label(layers, tokens, caption) for kind, layers in kinds.items()}
-        words = [t for t in tokens if any(t in layers for layers in kinds.values())]
-        if exact is not None:
-            caption_of(exact, caption)  # checks that these are maps
-            more = by_kind(exact, starts).items()
-            kinds |= {EXACT + kind: by_label(layers, tokens, caption) for kind, layers in more}
-        if attention is not None:
-            kinds["attention"] = by_label(attention_of(attention, words), tokens, caption)
-        check_state(state)
-        for kind, layers in kinds.items():
-            kinds[kind] = {word: layer_of(kind, word, value) for word, value in layers.items()}
-        drawn = getattr(maps, "image", None)  # of an emoji named by its character
-        named = isinstance(image, str) and getattr(drawn, "info", {}).get("emoji") == image
-        picture = picture_of(drawn if named else image, maps)
-        h, w = one_shape(kinds, picture)
-        self.caption, self.words, self.kinds, self.picture, self._maps = caption, words, list(kinds), picture, kinds
-        super().__init__(**{"word": words[0], "kind": self.kinds[0]} | state, _state=self._pack(tokens, h, w))
+        self._items = items(image, maps, caption, exact, attention)
+        check_state(given | {"small": small}, len(self._items))
+        given["kind"] = kind or self.kinds[0]
+        if given["kind"] not in self.kinds:
+            fail("kind", f"one of {self.kinds}", repr(kind))
+        given["word"] = word or self._items[item].telling(given["kind"])
+        if small:
+            for one in self._items:
+                one.kinds = {given["kind"]: one.kinds[given["kind"]]}
+        self._small = small
+        super().__init__(**given, _state=pack(self._items, small))
 
-    @traitlets.validate("word", "kind")
+    @property
+    def words(self) -> list[str]:
+        """The words of the picture that is shown, in the caption's order."""
+        return self._shown.words
+
+    @property
+    def kinds(self) -> list[str]:
+        """The names of the kinds of maps."""
+        return list(self._items[0].kinds)
+
+    @property
+    def caption(self) -> str:
+        """The caption of the picture that is shown."""
+        return self._shown.caption
+
+    @property
+    def picture(self) -> Image.Image:
+        """The picture that is shown."""
+        return self._shown.picture
+
+    @property
+    def _shown(self) -> Item:
+        return self._items[self.item]
+
+    @traitlets.validate("word", "kind", "beside")
     def _among(self, proposal):
         name, value = proposal["trait"].name, proposal["value"]
-        if value not in getattr(self, name + "s"):
-            fail(name, f"one of {getattr(self, name + 's')}", repr(value))
+        allowed = self.kinds if name == "kind" else self.words
+        if value not in allowed and not (name == "beside" and value == ""):
+            fail(name, f"one of {allowed}", repr(value))
         return value
+
+    @traitlets.validate("item")
+    def _place(self, proposal):
+        if not 0 <= proposal["value"] < len(self._items):
+            fail("item", f"below {len(self._items)}", proposal["value"])
+        return proposal["value"]
+
+    @traitlets.observe("item")
+    def _turn(self, _):
+        """Another picture keeps the words if its caption has them."""
+        if self.beside not in self.words:
+            self.beside = ""
+        if self.word not in self.words:
+            self.word = self._shown.telling(self.kind)
 
     @traitlets.validate("opacity")
     def _part(self, proposal):
@@ -106,50 +152,30 @@ class HeatMaps(anywidget.AnyWidget):
 
     def scale(self, kind: str | None = None, word: str | None = None) -> tuple[float, float]:
         """(low, high) of the colours, in nats: of one word, or of all if None; symmetric for signed maps."""
-        layers = self._maps[kind or self.kind]
-        shown = [layer["map"] for name, layer in layers.items() if word in (None, name)]
-        high = max((float(np.abs(m).max()) for m in shown), default=0.0) or 1.0
-        return (-high if self._signed(kind or self.kind) else 0.0), high
+        kind = kind or self.kind
+        layers = [layer for name, layer in self._shown.kinds[kind].items() if name == word]
+        high = highest(self._items, self.item, kind) if word is None else top(layers)
+        return (-high if is_signed(self._items, kind) else 0.0), high
 
     def figure(self, kinds: list[str] | None = None, *, width: float = 7.0) -> Figure:
         """The static twin: the picture, and a row of the words' maps for each kind, with nats and colour bar."""
-        kinds, wide = kinds or self.kinds, min(len(self.words), 6)
-        rows = -(-len(self.words) // wide)
-        height = (width / (wide + 1) * self.picture.height / self.picture.width + 0.4) * len(kinds) * rows
-        figure = Figure(figsize=(width, height), layout="constrained")
-        axes = figure.subplots(len(kinds) * rows, wide + 1, squeeze=False)
-        for axis in axes.flat:
-            axis.set_axis_off()
-        for k, kind in enumerate(kinds):
-            block = axes[k * rows : (k + 1) * rows]
-            block[0, 0].imshow(self.picture)
-            block[0, 0].set_title(kind, fontsize=8, fontweight="bold", parse_math=False)
-            drawn: Any = None
-            low, high = self.scale(kind)
-            for axis, word in zip(block[:, 1:].flat, self.words, strict=False):
-                layer = self._maps[kind].get(word)
-                if layer:
-                    colours = SIGNED if self._signed(kind) else POSITIVE
-                    drawn = axis.imshow(layer["map"], vmin=low, vmax=high, cmap=colours)
-                    title = f"{word}\n{_total(layer)}" if "nats" in layer else word
-                    axis.set_title(title, fontsize=7, parse_math=False)
-            bar = figure.colorbar(drawn, ax=list(block.flat), shrink=0.8, aspect=10 * rows)
-            bar.set_label("attention" if kind == "attention" else "nats per cell", fontsize=7)
-            bar.ax.tick_params(labelsize=7)
-        return figure
+        kinds = kinds or self.kinds
+        look = {name: getattr(self, name) for name in ("opacity", "root", "smooth", "hide", "shared")}
+        return figure(self._shown, kinds, {kind: self.scale(kind) for kind in kinds}, look, width)
 
     def __repr__(self):
         each = []
         for word in self.words:
-            layers = {kind: layers[word] for kind, layers in self._maps.items() if word in layers}
-            totals = [f"{kind} {_total(layer)}" for kind, layer in layers.items() if "nats" in layer]
+            layers = {kind: layers[word] for kind, layers in self._shown.kinds.items() if word in layers}
+            totals = [f"{kind} {_told(layer)}" for kind, layer in layers.items() if "nats" in layer]
             each.append(f"{word}: {', '.join(totals)} nats" if totals else word)
-        h, w = self._state["size"]
-        return f"HeatMaps({self.caption!r}; {'; '.join(each)}; {h} × {w} cells)"
+        h, w = self._shown.size
+        more = f"; picture {self.item + 1} of {len(self._items)}" if len(self._items) > 1 else ""
+        return f"HeatMaps({self.caption!r}; {'; '.join(each)}; {h} × {w} cells{more})"
 
     def html(self) -> str:
         """The widget as a piece of a page: same module, no kernel, no network; a static figure without scripts."""
-        chosen = {name: getattr(self, name) for name in ("word", "kind", "opacity", "shared", "smooth", "hide")}
+        chosen = {name: getattr(self, name) for name in STATE}
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph")  # a caption may have letters that matplotlib's font lacks
             alt = f"Maps of nats on a picture. {self!r}"
@@ -160,43 +186,11 @@ class HeatMaps(anywidget.AnyWidget):
         data, metadata = live if isinstance(live, tuple) else (live, {})
         return data | {"text/plain": repr(self), "text/html": self.html()}, metadata
 
-    def _signed(self, kind):
-        return any(layer["map"].min() < 0 for layer in self._maps[kind].values())
 
-    def _pack(self, tokens, h, w):
-        """What the module reads: numbers as 12-bit steps between the extremes of each array."""
-        kinds = [
-            {
-                "name": kind,
-                "signed": self._signed(kind),
-                "layers": [
-                    {k: _steps(v) if isinstance(v, np.ndarray) else v for k, v in layers[word].items()}
-                    if word in layers
-                    else None
-                    for word in self.words
-                ],
-            }
-            for kind, layers in self._maps.items()
-        ]
-        tables = {False: POSITIVE, True: SIGNED}
-        tables = {signed: tables[signed] for signed in {k["signed"] for k in kinds}}
-        return {
-            "image": url(self.picture),
-            "size": [h, w],
-            "caption": [[text, word if word in self.words else None] for word, text in tokens.items()],
-            "words": self.words,
-            "kinds": kinds,
-            "colours": {"signed" if signed else "positive": palette(name) for signed, name in tables.items()},
-        }
+_explicit = inspect.signature(HeatMaps.__init__)  # which traitlets hides
+HeatMaps.__signature__ = _explicit.replace(parameters=list(_explicit.parameters.values())[1:])  # type: ignore
 
 
-def _total(layer):
-    return f"{layer['nats']:.2f} ± {layer['stderr']:.2f}"
-
-
-def _steps(array):
-    """[low, high, text]: 4,096 steps between the extremes, two letters of base 64 each."""
-    low, high = float(array.min()), float(array.max())
-    steps = np.round((array.ravel() - low) / ((high - low) or 1.0) * 4095).astype(np.int64)
-    letters = np.frombuffer(BASE64, "S1")
-    return [low, high, np.stack([letters[steps >> 6], letters[steps & 63]], 1).tobytes().decode()]
+def _told(layer):
+    counted = f" (counted {layer['counted']:.2f})" if "counted" in layer else ""
+    return total(layer) + counted + (" within 2 s.e. of 0" if near_zero(layer) else "")

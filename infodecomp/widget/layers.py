@@ -9,12 +9,13 @@ import torch
 from PIL import Image
 
 from ..captions import alike, units, word_at
-from ..checks import number, shown
+from ..checks import is_whole, number, shown
 from ..estimates.estimate import Estimate
 from ..models.pictures import cut, one_aspect, picture
 from ..words import WordMaps
 
-STATE = {"word": str, "kind": str, "opacity": float, "shared": bool, "smooth": bool, "hide": bool}
+STATE = {"word": str, "kind": str, "beside": str, "item": int, "opacity": float}
+STATE |= dict.fromkeys(("shared", "root", "smooth", "hide", "original"), bool)
 
 
 def fail(name: str, accepted: str, got: Any) -> NoReturn:
@@ -92,15 +93,17 @@ def attention_of(attention: Any, words: list) -> Mapping:
     return dict(zip(words, attention, strict=True))
 
 
-def check_state(state: dict) -> None:
-    """ValueError for what is no option of the widget, and for values of another kind."""
+def check_state(state: dict, pictures: int) -> None:
+    """ValueError for values of another kind than the widget's options have."""
     for name, value in state.items():
-        if name not in STATE:
-            fail(name, f"an option of the widget: {', '.join(STATE)}", shown(value))
-        if STATE[name] is float:
+        kind = STATE.get(name, bool)
+        if kind is float:
             number(name, value, 0, 1)
-        elif not isinstance(value, STATE[name]):
-            fail(name, f"a {STATE[name].__name__}", shown(value))
+        elif kind is int:
+            if not is_whole(value) or not 0 <= value < pictures:
+                fail(name, f"a whole number below {pictures}, the number of pictures", shown(value))
+        elif not isinstance(value, kind):
+            fail(name, f"a {kind.__name__}", shown(value))
 
 
 def layer_of(kind: str, word: str, value: Any) -> dict:

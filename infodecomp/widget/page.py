@@ -15,8 +15,10 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 HERE = Path(__file__).parent
+LARGE = 20_000  # bytes of a PNG from which on a JPEG is tried
 IMPORT = re.compile(r'^import \{[^}]*\} from "(.+)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
+COMMENT = re.compile(r"^ *(//[^\n]*|/\*\*.*?\*/)\n|^ +", re.MULTILINE | re.DOTALL)  # and indentation
 PIECE = """<div class="idc {name}" data-widget="{key}"><img class="static" alt="{alt}" src="{figure}">
 <style>{css}</style><script type="application/json">{state}</script><script type="module">
 {module}
@@ -30,7 +32,10 @@ def style(*names: str) -> str:
 
 
 def bundle(name: str) -> str:
-    """One module without imports, from a module of js/: each file that it needs once, before those that import it."""
+    """One module without imports, from a module of js/: each file that it needs once, before those that import it.
+
+    Comments on lines of their own and indentation stay behind: a page holds this once for each widget.
+    """
     found = {}
 
     def add(file):
@@ -42,14 +47,24 @@ def bundle(name: str) -> str:
         found[file] = EXPORT.sub("", IMPORT.sub("", text))
 
     add((HERE / "js" / name).resolve())
-    return "\n".join(found.values())
+    return "\n".join(COMMENT.sub("", text) for text in found.values())
 
 
-def url(picture: Image.Image, kind: str = "PNG") -> str:
-    """A PIL picture as a data URL; kind: PNG, or WEBP (with losses) for what is like a photograph."""
+def url(picture: Image.Image, lossy: bool = False) -> str:
+    """A picture as a data URL: PNG, or JPEG where that is less than a third, as of photographs; lossy: small WebP."""
+    if lossy:
+        return f"data:image/webp;base64,{base64.b64encode(_saved(picture, 'WEBP', quality=60)).decode()}"
+    png, jpeg = _saved(picture, "PNG", optimize=True), b""
+    if picture.mode == "RGB" and len(png) > LARGE:
+        jpeg = _saved(picture, "JPEG", quality=88, subsampling=0, optimize=True)
+    kind, data = ("jpeg", jpeg) if jpeg and 3 * len(jpeg) < len(png) else ("png", png)
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _saved(picture, kind, **options):
     with io.BytesIO() as file:
-        picture.save(file, kind, optimize=True, quality=60)
-        return f"data:image/{kind.lower()};base64," + base64.b64encode(file.getvalue()).decode()
+        picture.save(file, kind, **options)
+        return file.getvalue()
 
 
 def palette(name: str) -> str:

@@ -6,16 +6,15 @@ import itertools
 from pathlib import Path
 
 import axe_core_python
-import matplotlib
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.common.by import By
-from torch.nn.functional import interpolate
 
 import infodecomp as idc
+from infodecomp import plot
 from infodecomp.captions import units
 from infodecomp.integrate import Logistic
 from infodecomp.scenes.grammar import FUNCTION
@@ -24,7 +23,8 @@ AXE = Path(axe_core_python.__file__).parent / "axe.min.js"
 CAPTION = 'a red owl above <b onclick="boom()">one</b> red קקדו 🦜'
 WORDS = ["red", "owl", 'onclick="boom()">one</b', "red (2)", "קקדו"]
 H, W, K = 12, 16, 20  # 320 pixels wide
-PAGE = '<!doctype html><html lang="en"><meta charset="utf-8"><title>t</title><main><h1>t</h1>{}</main>'
+HEAD = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>t</title>'
+PAGE = f'<!doctype html><html lang="en">{HEAD}<main><h1>t</h1>{{}}</main>'
 
 
 class Truth:
@@ -32,7 +32,7 @@ class Truth:
 
     def __init__(self):
         random = torch.Generator().manual_seed(0)
-        picture = torch.randint(0, 256, (3 * H, 3 * W, 3), generator=random, dtype=torch.uint8)
+        picture = torch.randint(0, 256, (4 * H, 4 * W, 3), generator=random, dtype=torch.uint8)
         self.picture = Image.fromarray(picture.numpy())
         x = torch.rand(1, 3, H, W, generator=random) - 0.5
         signs = [
@@ -49,25 +49,17 @@ class Truth:
         }
         attention = {w: torch.rand(H, W, generator=random) for w in WORDS[:-1]}  # the last word has none
         exact = {"iᵒ": dict(zip(WORDS, signs[2::2], strict=False))}
-        self.widget = idc.HeatMaps(self.picture, self.maps, CAPTION, exact=exact, attention=attention)
+        given = {"caption": CAPTION, "exact": exact, "attention": attention, "word": "red"}
+        self.widget = idc.HeatMaps(self.picture, self.maps, **given)
 
-    def colours(self, word, kind, *, shared=True, smooth=False, hide=False):
-        """What an opaque map should show, (H·K, W·K, 3), rounded down and up; where it is shown, and where hidden."""
-        layer = self.widget._maps[kind].get(word)
+    def shown(self, word, kind, *, shared=True, hide=False, **look):
+        """What the canvas should show, (H·K, W·K, 3), and where twelve bits tell whether it is hidden."""
+        layer = self.widget._shown.kinds[kind][word]
         low, high = self.widget.scale(kind, None if shared else word)
-        value = torch.tensor(layer["map"])[None, None]
-        if smooth:
-            value = interpolate(value, scale_factor=K, mode="bilinear", align_corners=False)
-        else:
-            value = value.repeat_interleave(K, 2).repeat_interleave(K, 3)
-        table = matplotlib.colormaps["viridis" if low == 0 else "PuOr_r"]
-        index = ((value[0, 0] - low) / (high - low) * 255).numpy()
         beyond = np.abs(layer["map"]) - 2 * layer["error"] if hide else np.full((H, W), np.inf)
-        beyond = beyond.repeat(K, 0).repeat(K, 1)
-        limit = (high - low) / 1000  # nearer to the threshold, twelve bits do not tell
-        cover, hidden = beyond > limit, beyond < -limit
-        near = [(table(np.clip(np.floor(index + d), 0, 255).astype(int))[..., :3] * 255).round() for d in (0.46, 0.54)]
-        return near, cover, hidden
+        known = np.abs(beyond) > (high - low) / 1000
+        seen = plot.overlay(self.picture, layer["map"], high, signed=low < 0, clear=beyond <= 0, **look)
+        return np.asarray(seen, float), known.repeat(K, 0).repeat(K, 1)
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +72,7 @@ def page(browser, truth, tmp_path):
     file = tmp_path / "page.html"
     file.write_text(PAGE.format(truth.widget.html()), encoding="utf-8")
     browser.get_log("browser")
+    browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
     browser.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride", {"width": 1000, "height": 800, "deviceScaleFactor": 1, "mobile": False}
     )
@@ -93,17 +86,16 @@ def painted(browser):
     browser.execute_async_script("requestAnimationFrame(() => setTimeout(arguments[0], 30))")
 
 
-def canvas(browser):
-    url = browser.execute_script("return document.querySelector('.picture canvas').toDataURL()")
+def canvas(browser, k=0):
+    url = browser.execute_script("return document.querySelectorAll('.picture canvas')[arguments[0]].toDataURL()", k)
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))).convert("RGB"), float)
 
 
 def agrees(browser, truth, **state):
-    (low, high), cover, _ = truth.colours(**state)
+    expected, known = truth.shown(**state)
     shown = canvas(browser)
     assert shown.shape == (H * K, W * K, 3)
-    error = np.minimum(np.abs(shown - low), np.abs(shown - high))[cover]
-    return error.max() <= 1
+    return np.abs(shown - expected)[known].max() <= 4  # a step of the colours more or less
 
 
 def radio(browser, name, value):
@@ -130,36 +122,114 @@ def opacity(browser, value):
 
 
 def test_every_word_and_kind_by_mouse(page, truth):
-    opacity(page, 1)
     for kind, word in itertools.product(truth.widget.kinds, WORDS):
         radio(page, "word", word).click()
         radio(page, "kind", kind).click()
-        if word in truth.widget._maps[kind]:
+        if word in truth.widget._shown.kinds[kind]:
             assert agrees(page, truth, word=word, kind=kind), (word, kind)
         else:
             assert "not given" in page.find_element(By.TAG_NAME, "output").text
 
 
+def choose(browser, value):
+    """Choose the second word."""
+    browser.execute_script(
+        "const s = document.querySelector('select'); s.value = arguments[0]; s.dispatchEvent(new Event('change'))",
+        value,
+    )
+
+
 def test_controls_by_mouse(page, truth):
-    opacity(page, 1)
     radio(page, "word", "owl").click()
+    page.find_element(By.TAG_NAME, "summary").click()
     box(page, "one colour scale").click()
     assert agrees(page, truth, word="owl", kind="iᵒ", shared=False)
     assert not agrees(page, truth, word="owl", kind="iᵒ")
     box(page, "smooth").click()
     assert agrees(page, truth, word="owl", kind="iᵒ", shared=False, smooth=True)
     radio(page, "kind", "iˢ").click()
+    box(page, "√ scale").click()
+    assert agrees(page, truth, word="owl", kind="iˢ", shared=False, smooth=True, root=True)
     box(page, "hide").click()
-    _, cover, hidden = truth.colours("owl", "iˢ", hide=True)
-    assert cover.mean() > 0.05 and hidden.mean() > 0.05
-    assert agrees(page, truth, word="owl", kind="iˢ", shared=False, smooth=True, hide=True)
-    covered = canvas(page)
-    opacity(page, 0)
-    bare = canvas(page)
-    assert np.array_equal(covered[hidden], bare[hidden])  # hidden cells show the picture
+    state = {"word": "owl", "kind": "iˢ", "shared": False, "smooth": True, "root": True, "hide": True}
+    assert agrees(page, truth, **state)
+    under = plot.greyed(truth.picture.resize((W * K, H * K), Image.Resampling.NEAREST))
+    hidden = np.abs(canvas(page) - under).max(2) <= 1
+    assert 0.05 < hidden.mean() < 0.95  # hidden cells show the picture
     opacity(page, 0.4)
-    mixed = 0.4 * covered + 0.6 * bare
-    assert np.abs(canvas(page) - mixed).max() <= 2
+    assert agrees(page, truth, **state, opacity=0.4)
+    opacity(page, 0)
+    assert np.abs(canvas(page) - under).max() <= 1
+
+
+def test_original_and_map_by_one_toggle(page, truth):
+    box(page, "original picture").click()
+    large = truth.picture.resize((W * K, H * K), Image.Resampling.NEAREST)
+    assert np.array_equal(canvas(page), np.asarray(large, float))
+    assert page.find_element(By.TAG_NAME, "output").text == ""
+    assert "The picture" in page.find_element(By.CSS_SELECTOR, ".picture canvas").get_attribute("aria-label")
+    box(page, "original picture").click()
+    assert agrees(page, truth, word="red", kind="iᵒ")
+
+
+def test_two_words_side_by_side(page, truth):
+    second = page.find_elements(By.CSS_SELECTOR, "figure")[1]
+    assert not second.is_displayed()
+    choose(page, "owl")
+    assert second.is_displayed()
+    assert agrees(page, truth, word="red", kind="iᵒ")
+    expected, _ = truth.shown("owl", "iᵒ")
+    assert np.abs(canvas(page, 1) - expected).max() <= 4
+    first = page.find_elements(By.CSS_SELECTOR, "figure")[0]
+    assert first.rect["y"] == second.rect["y"] and first.rect["x"] + first.rect["width"] <= second.rect["x"]
+    assert [f.text for f in (first, second)] == ["red", "owl"]
+    ActionChains(page).move_to_element(second.find_element(By.TAG_NAME, "canvas")).perform()
+    assert page.find_element(By.TAG_NAME, "output").text.startswith("owl, iᵒ: row")
+    choose(page, "")
+    assert not second.is_displayed()
+
+
+def test_a_word_under_the_pointer_shows_its_map(page, truth):
+    label = radio(page, "word", "owl").find_element(By.XPATH, "..")
+    ActionChains(page).move_to_element(label).perform()
+    assert agrees(page, truth, word="owl", kind="iᵒ") and radio(page, "word", "red").is_selected()
+    ActionChains(page).move_to_element(page.find_element(By.TAG_NAME, "h1")).perform()
+    assert agrees(page, truth, word="red", kind="iᵒ")
+    ActionChains(page).send_keys(Keys.TAB).perform()  # so that the focus is seen
+    page.execute_script("arguments[0].focus()", radio(page, "word", "owl"))
+    assert agrees(page, truth, word="owl", kind="iᵒ")
+    page.execute_script("arguments[0].blur()", radio(page, "word", "owl"))
+    assert agrees(page, truth, word="red", kind="iᵒ")
+
+
+def test_every_control_says_what_it_does(page):
+    controls = ".kinds label, .looks label, .looks button, fieldset.caption"
+    titles = [c.get_attribute("title") for c in page.find_elements(By.CSS_SELECTOR, controls)]
+    assert len(titles) >= 12
+    assert [t for t in titles[4:] if not t] == []  # these kinds have names of their own
+
+
+SAVED = """
+const done = arguments[0];
+HTMLAnchorElement.prototype.click = function () {
+  const name = this.download;
+  const reader = new FileReader();
+  reader.onload = () => done([name, reader.result]);
+  fetch(this.href).then((answer) => answer.blob()).then((blob) => reader.readAsDataURL(blob));
+};
+document.querySelector(".looks button").click();
+"""
+
+
+def test_what_is_seen_is_saved_as_png(page, truth):
+    choose(page, "owl")
+    name, data = page.execute_async_script(SAVED)
+    assert name == "heat-map-red.png" and data.startswith("data:image/png;base64,")
+    saved = np.asarray(Image.open(io.BytesIO(base64.b64decode(data.split(",")[1]))).convert("RGB"), float)
+    for k in (0, 1):
+        left = 12 + k * (W * K + 12)
+        assert np.array_equal(saved[32 : 32 + H * K, left : left + W * K], canvas(page, k))
+    assert saved[32 + H * K :].min() < 100  # the bar and its numbers
 
 
 def test_controls_by_keyboard(page, truth):
@@ -185,14 +255,21 @@ def test_controls_by_keyboard(page, truth):
     assert active().get_attribute("value") == "iˢ"
     press(Keys.TAB, Keys.ARROW_RIGHT)
     assert active().get_attribute("value") == "owl"
+    press(Keys.TAB, Keys.SPACE, Keys.SPACE)
+    assert "original" in active().find_element(By.XPATH, "..").text
+    press(Keys.TAB)
+    assert active().tag_name == "select"
+    press(Keys.TAB)
+    assert active().tag_name == "button"
+    press(Keys.TAB, Keys.SPACE)
+    assert active().tag_name == "summary"
     press(Keys.TAB, Keys.END)
-    assert agrees(page, truth, word="owl", kind="iˢ")
-    press(Keys.TAB, Keys.SPACE)
-    assert agrees(page, truth, word="owl", kind="iˢ", shared=False)
-    press(Keys.TAB, Keys.SPACE)
-    assert agrees(page, truth, word="owl", kind="iˢ", shared=False, smooth=True)
-    press(Keys.TAB, Keys.SPACE)
-    assert agrees(page, truth, word="owl", kind="iˢ", shared=False, smooth=True, hide=True)
+    state = {"word": "owl", "kind": "iˢ", "opacity": 1}
+    assert agrees(page, truth, **state)
+    for name, value in {"shared": False, "root": True, "smooth": True, "hide": True}.items():
+        press(Keys.TAB, Keys.SPACE)
+        state[name] = value
+        assert agrees(page, truth, **state), state
 
 
 def test_pointing_reads_a_cell(page, truth):
@@ -271,12 +348,152 @@ def test_ten_on_a_page(browser, tmp_path, capsys):
         return times;"""
     )
     checked = "return [...document.querySelectorAll('.heatmaps[data-done]')].map(r => r.querySelectorAll({}).length)"
-    assert browser.execute_script(checked.format("'.picture canvas'")) == [1] * 10
+    assert browser.execute_script(checked.format("'figure:not([hidden]) canvas'")) == [1] * 10
     assert browser.execute_script(checked.format("'.word input:checked'")) == [1] * 10
     with capsys.disabled():
         middle, slow = np.percentile(times, [50, 99])
         print(f"\nten heat maps: {size / 1000:.0f} kB; a change takes {middle:.1f} ms (median), {slow:.1f} ms (99 %)")
     assert size < 1_000_000
+
+
+def opened(browser, tmp_path, page, phone=False):
+    """A page of widgets, on a desktop or on a phone that is touched."""
+    file = tmp_path / "opened.html"
+    file.write_text(PAGE.format(page), encoding="utf-8")
+    width, height = (390, 844) if phone else (1000, 800)
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": phone})
+    browser.get(file.as_uri())
+    painted(browser)
+
+
+@pytest.fixture(scope="module")
+def scene():
+    """Maps of a scene, of the network beside the exact denoiser."""
+    scene = idc.scenes.scenes()[12345]
+    picture, caption = idc.scenes.render(scene), idc.scenes.captions(scene)[-1]
+    return [idc.word_maps(idc.load(name), picture, caption, samples=16) for name in ("scenes-net", "scenes")]
+
+
+def test_it_opens_on_a_telling_word_with_badges_and_counted_nats(browser, scene, tmp_path):
+    widget = idc.HeatMaps(scene[0], exact=scene[1], kind="CMI")
+    opened(browser, tmp_path, widget.html())
+    assert widget.word not in FUNCTION
+    assert browser.find_element(By.CSS_SELECTOR, ".word input:checked").get_attribute("value") == widget.word
+    net = scene[0]
+    starts = {"the": 0, "moon": net.words.index("moon")}
+    for word, k in starts.items():
+        text = radio(browser, "word", word).find_element(By.XPATH, "..").text
+        near = [abs(e.nats.item()) <= 2 * e.stderr.item() for e in (net.mi[k], net.cmi[k])]
+        assert text.count("within 2 s.e. of 0") == sum(near)
+        assert f"counted {net.counted['mi'][k]:.2f}" in text and "exact" not in text
+    labels = [label.text for label in browser.find_elements(By.CSS_SELECTOR, ".kinds label")]
+    assert labels[:2] == ["MI, alone", "CMI, given the rest"]
+    assert labels[2:] == ["MI, alone (exact denoiser)", "CMI, given the rest (exact denoiser)"]
+    marks = browser.execute_script(
+        "return [...document.querySelectorAll('.word:has(input[value=moon]) .track')].map(t => t.lastChild.className)"
+    )
+    assert marks == ["exact", "exact"]
+
+
+def test_a_cell_of_zero_shows_the_picture(browser, tmp_path):
+    """And the colour bar begins with the picture's mean grey."""
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (4, 4, 3), dtype=np.uint8))
+    signed = torch.tensor([[0.0, 1.0], [0.0, -1.0]])
+    opened(browser, tmp_path, idc.HeatMaps(picture, {"MI": {"a": signed.abs()}, "iˢ": {"a": signed}}).html())
+    under = plot.greyed(picture).repeat(80, 0).repeat(80, 1)
+    bar = "document.querySelector('.scale canvas').getContext('2d')"
+    first = f"return [...{bar}.getImageData(arguments[0], 0, 1, 1).data]"
+    for kind, zero in (("MI", 0), ("iˢ", 127)):
+        radio(browser, "kind", kind).click()
+        assert np.abs(canvas(browser) - under)[:, :160].max() <= 1
+        assert np.abs(canvas(browser) - under)[:, 160:].max() > 50
+        mean = browser.execute_script(first, zero)[:3]
+        assert np.abs(np.array(mean) - under.mean((0, 1))).max() <= 2
+
+
+def test_on_a_phone_the_picture_stays_in_sight(browser, scene, tmp_path):
+    opened(browser, tmp_path, idc.HeatMaps(scene[0], exact=scene[1]).html(), phone=True)
+    touched = "label.word, label.kind, .looks label, .looks :is(button, select, summary)"
+    inputs = [i for i in browser.find_elements(By.CSS_SELECTOR, touched) if i.is_displayed()]
+    sizes = browser.execute_script(
+        "return arguments[0].map(i => i.getBoundingClientRect()).map(r => Math.min(r.width, r.height))", inputs
+    )
+    assert len(sizes) > 15 and min(sizes) >= 43.5
+    last = browser.find_elements(By.CSS_SELECTOR, ".word input")[-1]
+    browser.execute_script("arguments[0].scrollIntoView({block: 'end'})", last)
+    box_of = "const r = arguments[0].getBoundingClientRect(); return [r.top, r.bottom]"
+    top, bottom = browser.execute_script(box_of, browser.find_element(By.CSS_SELECTOR, ".picture canvas"))
+    word_top, word_bottom = browser.execute_script(box_of, last)
+    assert browser.execute_script("return scrollY") > 200 and 0 <= top and bottom <= word_top and word_bottom <= 845
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+    behind = "return getComputedStyle(document.querySelector('.view')).backgroundColor"
+    assert not browser.execute_script(behind).startswith("rgba")  # words do not shine through
+    for name in ("owl", "bird"):
+        if name in scene[0].words:
+            browser.execute_script("arguments[0].click()", radio(browser, "word", name))
+            shown = browser.find_element(By.CSS_SELECTOR, ".picture canvas").get_attribute("aria-label")
+            assert f"“{name}”" in shown
+    choose(browser, "moon")
+    both = [f.rect for f in browser.find_elements(By.CSS_SELECTOR, "figure")]
+    assert both[1]["x"] + both[1]["width"] <= 390 and both[0]["y"] == both[1]["y"]
+
+
+def test_several_pictures(browser, tmp_path):
+    model = idc.load("emoji")
+    each = {"😎": "smiling face with sunglasses", "🐱": "cat face"}
+    found = idc.word_maps(model, list(each), list(each.values()), samples=8)
+    widget = idc.HeatMaps(found, kind="MI")
+    opened(browser, tmp_path, widget.html())
+    pictures = browser.find_elements(By.CSS_SELECTOR, ".items input")
+    browser.execute_script("arguments[0].click()", pictures[1])
+    painted(browser)
+    widget.item = 1
+    words = [w.text for w in browser.find_elements(By.CSS_SELECTOR, "label.word bdi")]
+    assert words == ["cat", "face"] == widget.words
+    assert browser.find_element(By.CSS_SELECTOR, ".word input:checked").get_attribute("value") == widget.word
+    layer = widget._shown.kinds["MI"][widget.word]
+    expected = plot.overlay(widget.picture, layer["map"], widget.scale("MI")[1], signed=widget.scale("MI")[0] < 0)
+    assert np.abs(canvas(browser) - np.asarray(expected, float)).max() <= 4
+    assert [p.is_selected() for p in pictures] == [False, True]
+
+
+def test_a_film_is_a_slider_over_samples(browser, tmp_path):
+    model = idc.load("emoji")
+    film = [idc.word_maps(model, "🐱", "cat face", samples=n) for n in (4, 40)]
+    opened(browser, tmp_path, idc.HeatMaps(film).html())
+    before = canvas(browser)
+    slider = browser.find_element(By.CSS_SELECTOR, ".film input")
+    ActionChains(browser).click(slider).send_keys(Keys.END).perform()
+    painted(browser)
+    assert browser.find_element(By.CSS_SELECTOR, ".film .samples").text == "40"
+    assert slider.get_attribute("aria-valuetext") == "40 samples" and not np.array_equal(before, canvas(browser))
+
+
+@pytest.mark.parametrize("phone", [False, True])
+def test_the_small_form(browser, tmp_path, phone, capsys):
+    """A picture, its words with what was counted, a colour bar; light, and clean for a screen reader."""
+    found = idc.word_maps(idc.load("emoji"), "😎", "smiling face with sunglasses", samples=40)
+    page = idc.HeatMaps(found, kind="CMI", small=True).html()
+    opened(browser, tmp_path, page, phone)
+    words = [w.text.split("\n") for w in browser.find_elements(By.CSS_SELECTOR, "label.word")]
+    assert words == [
+        ["smiling", "0.00 nats"],
+        ["face", "0.00 nats"],
+        ["with", "0.00 nats"],
+        ["sunglasses", "2.40 nats"],
+    ]
+    assert browser.find_elements(By.CSS_SELECTOR, ".looks, .kinds") == []
+    radio(browser, "word", "smiling").click()
+    output = browser.find_element(By.TAG_NAME, "output").text
+    assert "counted 0.00" in output and "within two standard errors of zero" in output
+    browser.execute_script(AXE.read_text(encoding="utf-8"))
+    found = browser.execute_async_script("axe.run().then(arguments[0])")
+    assert [v["id"] for v in found["violations"] if v["impact"] in ("serious", "critical")] == []
+    with capsys.disabled():
+        print(f"\nsmall form: {len(page.encode()) / 1000:.0f} kB")
+    assert len(page.encode()) < 60_000
 
 
 def test_a_caption_cannot_swallow_the_rest_of_a_page(browser, tmp_path):

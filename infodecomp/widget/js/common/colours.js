@@ -24,11 +24,11 @@ export function colourBar() {
   const ticks = make("div", { className: "ticks" });
   return {
     elements: [bar, ticks],
-    show(table, low, high) {
+    show(table, low, high, middle = (low + high) / 2) {
       const strip = new ImageData(256, 1);
       new Uint32Array(strip.data.buffer).set(table);
       bar.getContext("2d").putImageData(strip, 0, 0);
-      const texts = [low, (low + high) / 2, high].map((value) => number(value, high / 2));
+      const texts = [low, middle, high].map((value) => number(value, high / 2));
       ticks.replaceChildren(...texts.map((textContent) => make("span", { textContent })));
     },
     clear: () => ticks.replaceChildren(),

@@ -13,7 +13,7 @@ export function unpack([low, high, text]) {
 }
 
 /** The layers of a kind with their numbers unpacked; null where a word has none. */
-export function unpackLayers({ layers }) {
+export function unpackLayers(layers) {
   return layers.map(
     (layer) => layer && { ...layer, map: unpack(layer.map), error: layer.error && unpack(layer.error) },
   );
