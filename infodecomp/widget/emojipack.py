@@ -21,7 +21,7 @@ from ..drawings import TONES, Drawings, drawings, joined, names, plain
 from ..emoji import Emoji
 from .page import HERE
 
-SIZE, COLOURS = 48, 224  # the fewer colours, the smaller the pack
+SIZE, COLOURS = 48, 192  # the fewer colours, the smaller the pack
 PICTURES = f"emoji-{SIZE}"  # names of packs
 INSIDE = r"\p{L}\p{M}\p{N}\p{So}\p{Sc}&#*%+@"  # what a word reaches from and to, as js/emojilab/words.js has it
 EDGES = regex.compile(rf"^[^{INSIDE}]+|[^{INSIDE}]+$")
@@ -89,7 +89,20 @@ def world(language: str = "en") -> Emoji:
 
 def keys(name: str) -> list[str]:
     """A name's words, as they are counted."""
-    return [alike(word_at(name, *unit[:2])) for unit in units(name) if is_word(unit[2])]
+    return [key for key, _ in _said(name)]
+
+
+def said(name: str) -> dict[str, str]:
+    """A name's words, each once: as it is counted, and as it is written."""
+    found: dict[str, str] = {}
+    for key, written in _said(name):
+        found.setdefault(key, written)
+    return found
+
+
+def _said(name):
+    words = [word_at(name, *unit[:2]) for unit in units(name) if is_word(unit[2])]
+    return [(alike(word), word) for word in words]
 
 
 def simple_keys(name: str) -> list[str]:
