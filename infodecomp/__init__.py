@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Alternatives",
     "Comparison",
+    "EmojiLab",
     "Estimate",
     "HeatMaps",
     "Posterior",
@@ -37,7 +38,7 @@ __all__ = [
 
 
 def __getattr__(name):
-    if name in ("HeatMaps", "SceneLab"):  # on first use: the widgets' libraries take as long to import as all the rest
+    if name in ("EmojiLab", "HeatMaps", "SceneLab"):  # on first use: the widgets' libraries take as long to import as all the rest
         from . import widget
 
         return getattr(widget, name)

@@ -15,7 +15,7 @@ NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(NODE is None, reason="there is no node here, which parses JavaScript")
 TESTS = Path(__file__).parent / "js"
 FILES = sorted((HERE / "js").rglob("*.js"))
-MODULES = ("lab/lab.js", "engine/worker.js", "heatmaps/heatmaps.js")
+MODULES = ("lab/lab.js", "engine/worker.js", "heatmaps/heatmaps.js", "emojilab/emojilab.js", "finite/worker.js")
 
 
 def functions(*files):
@@ -65,7 +65,7 @@ def test_modules_stand_alone(tmp_path, name):
     subprocess.run([NODE, "--check", tmp_path / "module.mjs"], check=True)
 
 
-@pytest.mark.parametrize("widget", [idc.HeatMaps, idc.SceneLab])
+@pytest.mark.parametrize("widget", [idc.HeatMaps, idc.SceneLab, idc.EmojiLab])
 def test_modules_and_styles_end_no_element_of_a_page(widget):
     assert not re.search("</?script|<!--", widget._esm + bundle("shim.js"), re.IGNORECASE)
     assert "</style" not in widget._css.lower()

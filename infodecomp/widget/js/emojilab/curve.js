@@ -9,8 +9,12 @@ export function curve() {
   const plot = svg("svg", { viewBox: "0 0 340 150", class: "curve", "aria-hidden": "true" });
   return {
     element: plot,
-    clear: () => plot.replaceChildren(),
-    show: (trail, truth) => plot.replaceChildren(...(trail.at(-1)?.draws > LEAST ? shapes(trail, truth) : [])),
+    show(trail, truth) {
+      const latest = trail.at(-1);
+      const shown = latest?.draws > LEAST && !latest.stored;
+      plot.classList.toggle("stored", Boolean(latest?.stored));
+      plot.replaceChildren(...(shown ? shapes(trail, truth) : []));
+    },
   };
 }
 

@@ -34,6 +34,6 @@ export function denoising(lab) {
 }
 
 function speedText({ draws, rate, done, stored }) {
-  if (stored) return `${many(draws)} draws, stored with the page`;
+  if (stored) return `${many(draws)} draws, stored. Click the word or Restart, and it is drawn anew.`;
   return `${many(draws)} draws${done ? ", done" : ""}; ${many(Number(rate.toPrecision(2)))} a second`;
 }

@@ -36,7 +36,7 @@ class Lab {
     this.firstLevels = await picturesOf(this.first.picture, this.size);
     el.classList.add("idc-live", "emoji-live");
     el.dataset.lmSuppressShortcuts = "true"; // JupyterLab leaves our keys alone
-    this.note = make("p", { className: "wide small note", role: "status" });
+    this.note = make("p", { className: "small note", role: "status" });
     this.fill();
     this.unwatch = watchNight(el, (night) => {
       this.night = night;
@@ -57,13 +57,14 @@ class Lab {
     this.denoising = denoising(this);
     this.foot = foot(this);
     const head = make("h3", { textContent: "By counting" });
-    this.el.append(
-      section("pick", ...this.picker.elements),
+    const body = make("div", { className: "body" });
+    body.append(
+      section("pick", ...this.picker.elements, this.note),
       section("stage", ...this.words.elements, ...this.map.elements),
       section("facts", head, ...this.counting.elements, ...this.denoising.elements),
-      this.note,
       make("div", { className: "wide" }, ...this.foot.elements),
     );
+    this.el.append(body);
   }
 
   close() {

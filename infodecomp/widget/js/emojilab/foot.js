@@ -6,6 +6,7 @@ const LICENCE = "https://creativecommons.org/licenses/by-sa/4.0/";
 /** Language, saving, the link to the state, and whose the pictures are. */
 export function foot(lab) {
   const language = select("Language of the names ", lab.languages, (chosen) => lab.translate(chosen));
+  for (const one of language.querySelectorAll("option")) one.textContent = ownName(one.value);
   const save = button("Save the picture", () => download(lab));
   const link = make(lab.page ? "a" : "code", { className: "link", textContent: "link to this case" });
   const open = make("a", { href: "https://openmoji.org", textContent: "OpenMoji" });
@@ -21,6 +22,9 @@ export function foot(lab) {
     },
   };
 }
+
+/** What a language calls itself. */
+const ownName = (code) => new Intl.DisplayNames([code], { type: "language" }).of(code);
 
 /** The map as a PNG, ten times as large. */
 function download(lab) {

@@ -2,7 +2,7 @@ import { AT_ONCE, Estimate } from "./estimate.js";
 
 // In a worker: noise after noise, and now and then what they say so far.
 const SLICE = 60; // milliseconds of work between two looks for messages
-const GROWTH = 1.2; // of the number of noises, from report to report, where the reader is to see the map come
+const GROWTH = 1.3; // of the number of noises, from report to report, where the reader is to see the map come
 const BREATH = 70; // milliseconds between two such reports
 
 const working = { job: null, paused: false };
