@@ -20,6 +20,7 @@ from ..estimates.information import pointwise_information
 from ..exact import FiniteSet
 from . import emojipack
 from .emojistate import State, checked, link, read
+from .emojistops import stops
 from .page import bundle, piece, style, url
 
 SHOWN = 24  # thumbnails of a context
@@ -60,7 +61,7 @@ class EmojiLab(anywidget.AnyWidget):
             word = ("sunglasses" if usual else "") if word is None else word
             chosen |= {"caption": chosen.get("caption") or ""}
             state = link(checked("😎" if picture is None else picture, word, **chosen))
-        guide = {"page": False, "languages": list(names().LANGUAGES), "pictures": emojipack.PICTURES, "size": emojipack.SIZE}
+        guide = {"page": False, "stops": stops(), "languages": list(names().LANGUAGES), "pictures": emojipack.PICTURES, "size": emojipack.SIZE}
         super().__init__(_first=first(link(read(state))), _guide=guide, state=state)
         self.on_msg(self._answer)
 

@@ -1,4 +1,5 @@
 import { make } from "../common/elements.js";
+import { stopsPanel } from "../lab/stops-panel.js";
 import { caseOf, storedCase, storedMap } from "./case.js";
 import { counting } from "./counting.js";
 import { denoising } from "./denoising.js";
@@ -19,14 +20,16 @@ const linked = () => (location.hash.includes("/") ? location.hash.slice(1) : nul
 /** A lab in an element: its state, its panels, the pictures once they are asked for, and the workers. */
 class Lab {
   constructor(model, el) {
-    const { languages, page, pictures, size } = model.get("_guide");
-    Object.assign(this, { model, el, languages, pictures, size, first: model.get("_first") });
+    const { languages, page, pictures, size, stops } = model.get("_guide");
+    Object.assign(this, { model, el, languages, pictures, size, stops, first: model.get("_first") });
     this.page = page && !document.querySelector(".emoji-live"); // the address is the first lab's
     this.packs = new Packs(model, page);
+    this.parse = (text) => parseState(text, languages);
+    this.format = formatState;
     this.group = `emoji-${Math.random().toString(36).slice(2)}`;
     this.quiet = matchMedia("(prefers-reduced-motion: reduce)").matches;
     Object.assign(this, { world: null, worlds: {}, asked: 0, paused: false, running: false, trail: [], drawn: 0 });
-    this.take(parseState(model.get("state"), languages), storedCase);
+    this.take(this.parse(model.get("state")), storedCase);
     const map = storedMap(this.first);
     if (map) this.trail = [map];
   }
@@ -50,6 +53,7 @@ class Lab {
 
   fill() {
     const section = (name, ...parts) => make("section", { className: name }, ...parts);
+    this.stopped = stopsPanel(this);
     this.picker = picker(this);
     this.words = wordsPanel(this);
     this.map = mapView(this);
@@ -59,6 +63,7 @@ class Lab {
     const head = make("h3", { textContent: "By counting" });
     const body = make("div", { className: "body" });
     body.append(
+      make("div", { className: "wide" }, ...this.stopped.elements),
       section("pick", ...this.picker.elements, this.note),
       section("stage", ...this.words.elements, ...this.map.elements),
       section("facts", head, ...this.counting.elements, ...this.denoising.elements),
@@ -160,7 +165,7 @@ class Lab {
 
   /** Python has changed the state. */
   followModel() {
-    const next = parseState(this.model.get("state"), this.languages);
+    const next = this.parse(this.model.get("state"));
     if (next && formatState(next) !== this.address) this.change(next);
   }
 
@@ -168,7 +173,7 @@ class Lab {
   followAddress() {
     const link = linked();
     if (link === null) return;
-    const next = parseState(link, this.languages);
+    const next = this.parse(link);
     if (!next) return this.say(UNREAD);
     if (formatState(next) === this.address) return;
     this.withWorld((world) => (this.checked(next, world) ? this.change(next) : this.say(UNREAD)), next.language);
@@ -219,7 +224,7 @@ class Lab {
   }
 
   update() {
-    for (const panel of [this.picker, this.words, this.counting, this.foot]) panel.update();
+    for (const panel of [this.stopped, this.picker, this.words, this.counting, this.foot]) panel.update();
     this.show();
   }
 
