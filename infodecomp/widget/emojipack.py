@@ -111,7 +111,8 @@ def _said(name):
 def simple_keys(name: str) -> list[str]:
     """Words as the page reads them, by a simpler rule; a pack has the names for which the rules differ."""
     found = (EDGES.sub("", normalize("NFC", word)).lower() for word in name.split())
-    return [word.replace("ß", "ss").replace("’", "'") for word in found if word]
+    closed = (f"{word})" if "(" in word and ")" not in word else word for word in found)
+    return [word.replace("ß", "ss").replace("’", "'") for word in closed if word]
 
 
 def pack(name: str) -> dict:
@@ -130,7 +131,7 @@ def pack(name: str) -> dict:
     if language not in names().LANGUAGES or language == name:
         raise ValueError(f"name must be {PICTURES}, or emoji-names- and a language, got {name!r:.60}")
     every = world(language).names
-    unlike = {n: keys(n) for each in every for n in each if keys(n) != simple_keys(n)}
+    unlike = {n: own for each in every for n in each if (own := keys(n)) != simple_keys(n)}
     return {"names": ["\t".join(each) for each in every], "keys": unlike}
 
 

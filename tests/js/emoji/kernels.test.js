@@ -19,6 +19,7 @@ function filled(buffer) {
     list.setInt16(12 * i + 8, whole(32767), true);
     list.setInt16(12 * i + 10, whole(32767), true);
   });
+  new Float32Array(buffer, AT.map, LENGTH).fill(0);
   new Float32Array(buffer, AT.x, LENGTH).forEach((_, i, all) => (all[i] = whole(255)));
 }
 

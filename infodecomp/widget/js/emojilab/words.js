@@ -10,7 +10,8 @@ export function keysOf(text) {
 }
 
 export function keyOf(word) {
-  return word.normalize("NFC").replace(EDGES, "").toLowerCase().replaceAll("ß", "ss").replaceAll("’", "'");
+  const found = word.normalize("NFC").replace(EDGES, "").toLowerCase().replaceAll("ß", "ss").replaceAll("’", "'");
+  return found.includes("(") && !found.includes(")") ? `${found})` : found;
 }
 
 /** How many letters must change for one word to be the other; no more than `most` are counted. */
