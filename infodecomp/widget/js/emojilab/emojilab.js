@@ -36,8 +36,8 @@ class Lab {
 
   async open() {
     const { el } = this;
+    el.classList.add("idc-live", "emoji-live"); // at once: a second lab must see it
     this.firstLevels = await picturesOf(this.first.picture, this.size);
-    el.classList.add("idc-live", "emoji-live");
     el.dataset.lmSuppressShortcuts = "true"; // JupyterLab leaves our keys alone
     this.note = make("p", { className: "small note", role: "status" });
     this.fill();
