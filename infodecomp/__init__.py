@@ -38,7 +38,11 @@ __all__ = [
 
 
 def __getattr__(name):
-    if name in ("EmojiLab", "HeatMaps", "SceneLab"):  # on first use: the widgets' libraries take as long to import as all the rest
+    if name in (
+        "EmojiLab",
+        "HeatMaps",
+        "SceneLab",
+    ):  # on first use: the widgets' libraries take as long to import as all the rest
         from . import widget
 
         return getattr(widget, name)

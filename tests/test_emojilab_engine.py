@@ -105,7 +105,10 @@ def folder(tmp_path_factory):
     packs = {language: emojipack.pack(f"emoji-names-{language}") for language in names().LANGUAGES}
     pictures = {k: v for k, v in emojipack.pack(emojipack.PICTURES).items() if k != "levels"}
     words = {
-        language: {"names": {n: emojipack.keys(n) for n in "\t".join(pack["names"][::7]).split("\t")}, "keys": pack["keys"]}
+        language: {
+            "names": {n: emojipack.keys(n) for n in "\t".join(pack["names"][::7]).split("\t")},
+            "keys": pack["keys"],
+        }
         for language, pack in packs.items()
     }
     values = {"cases": cases, "several": several, "pictures": pictures, "words": words, "links": links()}

@@ -1,4 +1,4 @@
-"""What a reader can move: heat maps of words, the labs of scenes and emoji; in Jupyter, Colab, pages without a kernel."""
+"""What a reader can move: heat maps of words, labs of scenes and emoji; in Jupyter, Colab, pages without kernel."""
 
 from .emojilab import EmojiLab
 from .heatmaps import HeatMaps

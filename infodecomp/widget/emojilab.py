@@ -13,7 +13,6 @@ import traitlets
 from matplotlib.figure import Figure
 from PIL import Image
 
-from ..checks import text as check_text
 from ..drawings import names
 from ..emoji import Emoji, proposal
 from ..estimates.information import pointwise_information
@@ -39,7 +38,7 @@ class EmojiLab(anywidget.AnyWidget):
 
     state: all of that as one str, name/word, in step with the front end, and what a link to the lab ends in;
     EmojiLab(state=…) restores it. .picture, .caption and .word read it. Raises ValueError for what is none of these,
-    ImportError without the extra emoji. Drawings: OpenMoji, CC BY-SA 4.0, and so is what is made of them; names: Unicode.
+    ImportError without the extra emoji. Drawings: OpenMoji, CC BY-SA 4.0, as is what is made of them; names: Unicode.
     """
 
     _esm = bundle("emojilab/emojilab.js")
@@ -61,7 +60,13 @@ class EmojiLab(anywidget.AnyWidget):
             word = ("sunglasses" if usual else "") if word is None else word
             chosen |= {"caption": chosen.get("caption") or ""}
             state = link(checked("😎" if picture is None else picture, word, **chosen))
-        guide = {"page": False, "stops": stops(), "languages": list(names().LANGUAGES), "pictures": emojipack.PICTURES, "size": emojipack.SIZE}
+        guide = {
+            "page": False,
+            "stops": stops(),
+            "languages": list(names().LANGUAGES),
+            "pictures": emojipack.PICTURES,
+            "size": emojipack.SIZE,
+        }
         super().__init__(_first=first(link(read(state))), _guide=guide, state=state)
         self.on_msg(self._answer)
 

@@ -55,9 +55,7 @@ def in_colours(drawn: Drawings, colours: int = COLOURS) -> Sheet:
     """Drawings in few colours; what then looks the same is one, as in the world of emoji. Sorted by kind."""
     toneless = [plain(TONES.sub("", those[0])) for those in drawn.characters]
     smiley = [0x1F600 <= ord(those[0][0]) < 0x1F650 for those in drawn.characters]  # the faces begin with 😀
-    order = sorted(
-        range(len(toneless)), key=lambda i: (kind(drawn.characters[i][0]), not smiley[i], toneless[i], i)
-    )
+    order = sorted(range(len(toneless)), key=lambda i: (kind(drawn.characters[i][0]), not smiley[i], toneless[i], i))
     pictures, characters = drawn.pictures[order], [drawn.characters[i] for i in order]
     some = pictures.reshape(-1, 3)[:: max(1, pictures.size // 3_000_000)]
     drafted = Image.fromarray(some[None]).quantize(colours, Image.Quantize.MEDIANCUT, 2, dither=Image.Dither.NONE)
@@ -116,7 +114,7 @@ def simple_keys(name: str) -> list[str]:
 
 
 def pack(name: str) -> dict:
-    """The content of a pack, for JSON: of PICTURES, or of "emoji-names-" and a language. ValueError for another name."""
+    """The content of a pack, for JSON: PICTURES, or "emoji-names-" and a language. ValueError for another name."""
     if name == PICTURES:
         drawn, palette, indices = sheet()
         return {

@@ -1,6 +1,6 @@
 """The state of the emoji lab as one text, which a link to it ends in: name/word, and what differs from the usual."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
 from ..checks import choice, refuse, whole
@@ -31,9 +31,9 @@ def _text(part):
     return unquote(part.replace("_", " "))
 
 
-def checked(picture: str, word: str = "", **options: object) -> State:
+def checked(picture: str, word: str = "", **options: Any) -> State:
     """A state of a character or name, whose parts are checked. Raises ValueError, naming what is wrong."""
-    state = State(check_text("picture", picture), check_text("word", word), **options)  # type: ignore[arg-type]
+    state = State(check_text("picture", picture), check_text("word", word), **options)
     choice("language", state.language, names().LANGUAGES)
     if not isinstance(state.alone, bool):
         refuse("alone", "True or False", state.alone)
@@ -64,7 +64,8 @@ def link(state: State) -> str:
 def read(text: str) -> State:
     """The state of a text. Raises ValueError, naming what is wrong."""
     address, _, asked = check_text("state", text).partition("?")
-    parts, options = address.split("/"), {}
+    parts = address.split("/")
+    options: dict[str, Any] = {}
     if len(parts) != 2:
         refuse("state", "name/word", text)
     for part in filter(None, asked.split("&")):
@@ -75,4 +76,4 @@ def read(text: str) -> State:
     seed = str(options.get("seed", "0"))
     if not (seed.isascii() and seed.isdecimal()):
         refuse("seed", "a whole number from 0 to 2³² − 1", seed)
-    return checked(*map(_text, parts), **options | {"seed": int(seed)})
+    return checked(_text(parts[0]), _text(parts[1]), **options | {"seed": int(seed)})

@@ -127,7 +127,7 @@ def test_a_word_is_clicked_and_its_map_is_the_packages(page, state, least):
 
 
 def test_many_pictures_at_once(page):
-    """"Ghost" alone: all pictures fit the context, in as many workers as there are cores, up to four."""
+    """ "Ghost" alone: all pictures fit the context, in as many workers as there are cores, up to four."""
     opened(page, "ghost/ghost")
     nats, stderr = draws(page, 100)
     assert abs(nats - math.log(len(emojipack.world()))) < 4 * stderr
@@ -136,7 +136,9 @@ def test_many_pictures_at_once(page):
 
 def test_something_is_seen_at_once_and_nothing_is_fetched(page):
     assert page.execute_script("return globalThis.infodecompPacks === undefined")
-    assert "11 emoji are “smiling face with …”; 1 of them also says sunglasses: ln 11 = 2.40" in find(page, ".count").text
+    assert (
+        "11 emoji are “smiling face with …”; 1 of them also says sunglasses: ln 11 = 2.40" in find(page, ".count").text
+    )
     about = first(USUAL)["map"]
     assert f"{about['nats']:.3f} ± {2 * about['stderr']:.3f} nats" in find(page, ".numbers").text
     pixels = np.frombuffer(base64.b64decode(about["pixels"]), "<u2").reshape(48, 48).astype(float)
@@ -156,7 +158,9 @@ def test_search_kinds_and_another_emoji(page):
     assert [b.text.split("\n")[0] for b in page.find_elements(By.CSS_SELECTOR, ".words button")] == ["black", "cat"]
     page.find_elements(By.CSS_SELECTOR, ".kinds button")[3].click()
     names = [b.get_attribute("title") for b in page.find_elements(By.CSS_SELECTOR, ".grid button")]
-    assert {"pizza", "banana"} <= set(names) and len(names) == list(emojipack.pack(emojipack.PICTURES)["kind"]).count("3")
+    assert {"pizza", "banana"} <= set(names) and len(names) == list(emojipack.pack(emojipack.PICTURES)["kind"]).count(
+        "3"
+    )
     page.execute_script("document.querySelector(\".grid button[title='pizza']\").click()")
     wait(page, lambda p: data(p, "state") == "pizza/")
 
@@ -193,7 +197,9 @@ def test_a_caption_of_the_readers_own(page):
     wait(page, lambda p: data(p, "state").endswith("caption=face_tears"))
     assert find(page, ".refused").text == ""
     click(page, "tears")
-    wait(page, lambda p: "but not this one: by counting the word is infinitely wrong, −∞ nats" in find(p, ".count").text)
+    wait(
+        page, lambda p: "but not this one: by counting the word is infinitely wrong, −∞ nats" in find(p, ".count").text
+    )
     assert not find(page, ".numbers").is_displayed()
 
 
@@ -286,9 +292,9 @@ def test_keyboard(page):
     keys(Keys.END, Keys.HOME, Keys.ARROW_DOWN, Keys.ENTER)
     wait(page, lambda p: data(p, "state") != USUAL)
     assert read(data(page, "state")).name == page.execute_script(focused, "title")
-    keys(Keys.TAB, Keys.ENTER)  # its first word
-    wait(page, lambda p: read(data(p, "state")).word)
-    assert page.execute_script(focused, "aria-pressed") == "true"
+    opened(page, "black_cat/")
+    find(page, ".words button").send_keys(Keys.ENTER)
+    wait(page, lambda p: data(p, "state") == "black_cat/black" and p.execute_script(focused, "aria-pressed") == "true")
     draws(page, 16)
     page.execute_script("document.querySelector('.emoji-live .picture canvas').focus()")
     keys(Keys.ARROW_RIGHT)

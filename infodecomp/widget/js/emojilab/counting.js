@@ -25,10 +25,8 @@ export function counting(lab) {
 function thumbnail(lab, { k, url, name, fits }) {
   const one = url ? make("span", { className: "thumb", title: name }, lab.face({ url })) : faceButton(lab, k);
   one.classList.toggle("fits", fits);
-  if (url) {
-    one.setAttribute("role", "img");
-    one.setAttribute("aria-label", name);
-  } else one.tabIndex = 0;
-  if (fits) one.setAttribute("aria-description", "the word fits");
+  if (url) one.setAttribute("role", "img");
+  else one.tabIndex = 0;
+  one.setAttribute("aria-label", fits ? `${name}, which the word fits` : name);
   return one;
 }

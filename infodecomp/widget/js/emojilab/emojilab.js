@@ -83,6 +83,7 @@ class Lab {
 
   /** The world in the state's language, and the pictures: fetched if they are not there yet; then `act`, if any. */
   async withWorld(act, language = this.state.language) {
+    if (!this.world && language !== this.state.language) await this.withWorld(); // first what is shown
     try {
       if (!this.worlds[language]) {
         if (!this.faces) this.say("Fetching the pictures of all emoji, 2 MB …");

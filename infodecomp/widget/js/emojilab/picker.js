@@ -20,7 +20,6 @@ export function picker(lab) {
     panel.kind = kind;
     for (const one of kinds.children) one.setAttribute("aria-pressed", String(Number(one.value) === kind));
     grid.replaceChildren(...pictures.slice(0, MOST).map((k) => faceButton(lab, k)));
-    if (grid.firstChild) grid.firstChild.tabIndex = 0;
     const cut = pictures.length > MOST ? `, the first ${many(MOST)} shown` : "";
     found.textContent = `${many(pictures.length)} emoji${cut}`;
     mark();
@@ -35,7 +34,12 @@ export function picker(lab) {
   };
   const look = () => (search.value.trim() ? list(lab.world.search(search.value)) : browse(panel.kind ?? 0));
   const mark = () => {
-    for (const one of grid.children) one.setAttribute("aria-pressed", String(Number(one.value) === lab.case.picture));
+    const chosen = [...grid.children].find(({ value }) => Number(value) === lab.case.picture);
+    const stop = chosen ?? grid.firstChild; // the one that Tab reaches
+    for (const one of grid.children) {
+      one.setAttribute("aria-pressed", String(one === chosen));
+      if (!grid.contains(document.activeElement)) one.tabIndex = one === stop ? 0 : -1;
+    }
   };
 
   search.addEventListener("focus", () => lab.withWorld());
