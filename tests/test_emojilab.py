@@ -171,7 +171,7 @@ def test_every_emoji_has_a_kind():
         "Signs": "🔟",
     }
     known = {character: kind for kind, those in known.items() for character in those}
-    known |= {"👩‍🚒": "People", "#️⃣": "Signs", "🇩🇪": "Flags", "🏳️‍🌈": "Flags", "👍🏽": "Skin tones"}
+    known |= {"👩‍🚒": "People", "🔟": "Signs", "#️⃣": "Signs", "🇩🇪": "Flags", "🏳️‍🌈": "Flags", "👍🏽": "Skin tones"}
     assert {character: kinds[emojipack.kind(character)] for character in known} == known
     shown = emojipack.pack(emojipack.PICTURES)
     assert set(shown["kind"]) == set("0123456789") and list(shown["kind"]) == sorted(shown["kind"])

@@ -14,17 +14,17 @@ STOPS: tuple[dict[str, Any], ...] = (
         "state": {"picture": "😎", "word": "sunglasses"},
         "sentence": "Take the word “sunglasses” away: which emoji could it still be?",
         "question": "How many nats does the word tell? And why is there colour beside the face, where nothing is?",
-        "answer": "{context} emoji are a “smiling face with …”, {fits} of them has sunglasses: ln {context} = {nats}."
-        " Without the word the denoiser believes a little in each of them, with it in this one only. So the word also takes the"
-        " horns, hands and hearts of the others away.",
+        "answer": "{context} emoji are a “smiling face with …”, {fits} of them has sunglasses: ln {context}"
+        " = {nats}. Without the word the denoiser believes a little in each of them, with it in this one only. So the"
+        " word also takes the horns, hands and hearts of the others away.",
     },
     {
         "title": "One word alone",
         "state": {"picture": "😎", "word": "sunglasses", "alone": True},
         "sentence": "The same word, but nothing else is said: all emoji are possible.",
         "question": "Does it now tell more, or less? Is its map still on the glasses?",
-        "answer": "More: of {context} emoji {fits} fit, ln({context}/{fits}) = {nats}. What the other words told before,"
-        " this one has to tell now.",
+        "answer": "More: of {context} emoji {fits} fit, ln({context}/{fits}) = {nats}. What the other words"
+        " told before, this one has to tell now.",
     },
     {
         "title": "A redundant word",
@@ -39,8 +39,8 @@ STOPS: tuple[dict[str, Any], ...] = (
         "state": {"picture": "🕒", "word": "three"},
         "sentence": "A clock. Which hour it shows is one word.",
         "question": "How many nats, and on which pixels?",
-        "answer": "ln {context} = {nats}: so many full hours there are. The nats lie on the hour hand, and faintly on the"
-        " places of the hands of all other hours.",
+        "answer": "ln {context} = {nats}: so many full hours there are. The nats lie on the hour hand, and"
+        " faintly on the places of the hands of all other hours.",
     },
     {
         "title": "A skin tone",
@@ -54,8 +54,8 @@ STOPS: tuple[dict[str, Any], ...] = (
         "state": {"picture": "😎", "word": "smiling", "caption": "smiling sunglasses"},
         "sentence": "No emoji is called “smiling sunglasses”. A caption is any set of words, in any order.",
         "question": "What does “smiling” tell after “sunglasses”? Then ask a caption of your own.",
-        "answer": "{context} emoji have “sunglasses”, {fits} of them smiles: ln {context} = {nats}. The other one is a pair"
-        " of glasses without a face.",
+        "answer": "{context} emoji have “sunglasses”, {fits} of them smiles: ln {context} = {nats}. The other one"
+        " is a pair of glasses without a face.",
     },
 )
 
