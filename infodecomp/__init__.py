@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Alternatives",
     "Comparison",
+    "EmojiLab",
     "Estimate",
     "HeatMaps",
     "Posterior",
@@ -38,7 +39,7 @@ __all__ = [
 
 
 def __getattr__(name):
-    if name in ("HeatMaps", "SceneLab", "Sliders"):  # on first use: their libraries take as long to import as the rest
+    if name in ("EmojiLab", "HeatMaps", "SceneLab", "Sliders"):  # on first use: their libraries are slow to import
         from . import widget
 
         return getattr(widget, name)

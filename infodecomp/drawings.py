@@ -6,6 +6,7 @@ import math
 import os
 import re
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -59,10 +60,12 @@ def drawings(size: int, font: Any = None) -> Drawings:
     """All emoji of a colour font (a path; None: OpenMoji's) that it draws in one piece, size × size pixels.
 
     Of drawings that look the same one is kept, with all its characters; where these differ in skin tones, which the
-    font then does not draw, only those without. Raises ValueError for a font that Pillow cannot draw, ImportError
-    without the extra.
+    font then does not draw, only those without. Drawings in place of a font are returned as they are. Raises ValueError
+    for a font that Pillow cannot draw, ImportError without the extra.
     """
     size, path = whole("size", size, 8), openmoji() if font is None else font
+    if isinstance(path, Drawings):
+        return path if path.pictures.shape[1:] == (size, size, 3) else refuse("size", "that of the drawings", size)
     if not isinstance(path, str | Path) or not os.path.isfile(path):
         refuse("font", "the path of a colour font, or None", path)
     if not features.check("raqm"):
@@ -135,11 +138,17 @@ def _drawn(data, size, name):
     drawn = [(c, picture) for c, picture in drawn if np.ptp(picture) > 0 and picture.tobytes() != nothing]
     if not any(np.ptp(picture, axis=-1).any() for _, picture in drawn):
         raise ValueError(f"font must draw emoji in colour, as COLR version 0, CBDT or sbix, not version 1, got {name}")
-    pictures, groups = np.stack([picture for _, picture in drawn]), {}
-    for i, first in enumerate(_first_alike(pictures)):
-        groups.setdefault(first, []).append(drawn[i][0])
-    groups = {first: honest for first, those in groups.items() if (honest := _toned_alike(those))}
-    return Drawings(pictures[list(groups)], list(groups.values()))
+    pictures = np.stack([picture for _, picture in drawn])
+    return joined(Drawings(pictures, [[character] for character, _ in drawn]), _first_alike(pictures))
+
+
+def joined(drawn: Drawings, first: Sequence[int]) -> Drawings:
+    """Drawings of which each is one with the first that it looks like, whose place is given, and has its characters."""
+    groups: dict[int, list[str]] = {}
+    for place, those in zip(first, drawn.characters, strict=True):
+        groups.setdefault(place, []).extend(those)
+    groups = {place: honest for place, those in groups.items() if (honest := _toned_alike(those))}
+    return Drawings(drawn.pictures[list(groups)], list(groups.values()))
 
 
 def _first_alike(pictures):

@@ -185,8 +185,8 @@ def test_public_functions_are_annotated():
 
 # ------------------------------------------------------------------------------------------------------- public names
 
-PUBLIC = """Alternatives Comparison Estimate HeatMaps Posterior SceneLab WordMaps channel compare denoiser exact flow
-integrate load load_maps matched_gap nll pointwise_information posterior scenes shuffled_gap vocabulary
+PUBLIC = """Alternatives Comparison EmojiLab Estimate HeatMaps Posterior SceneLab WordMaps channel compare denoiser
+exact flow integrate load load_maps matched_gap nll pointwise_information posterior scenes shuffled_gap vocabulary
 word_maps""".split()
 DESIGNED = """nll pointwise_information compare load Alternatives Estimate word_maps HeatMaps channel.add_noise
 exact.Gaussian exact.JointGaussian exact.GaussianMixture exact.FiniteSet scenes.scenes scenes.render scenes.mask

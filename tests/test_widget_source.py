@@ -15,7 +15,8 @@ NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(NODE is None, reason="there is no node here, which parses JavaScript")
 TESTS = Path(__file__).parent / "js"
 FILES = sorted((HERE / "js").rglob("*.js"))
-MODULES = ("lab/lab.js", "engine/worker.js", "heatmaps/heatmaps.js", "sliders/sliders.js")
+WIDGETS = "lab/lab engine/worker heatmaps/heatmaps sliders/sliders emojilab/emojilab finite/worker"
+MODULES = [f"{name}.js" for name in WIDGETS.split()]
 
 
 def functions(*files):
@@ -73,7 +74,7 @@ def test_modules_stand_alone(tmp_path, name):
     subprocess.run([NODE, "--check", tmp_path / "module.mjs"], check=True)
 
 
-@pytest.mark.parametrize("widget", [idc.HeatMaps, idc.SceneLab, idc.Sliders])
+@pytest.mark.parametrize("widget", [idc.HeatMaps, idc.SceneLab, idc.EmojiLab, idc.Sliders])
 def test_modules_and_styles_end_no_element_of_a_page(widget):
     assert not re.search("</?script|<!--", widget._esm + bundle("shim.js"), re.IGNORECASE)
     assert "</style" not in widget._css.lower()

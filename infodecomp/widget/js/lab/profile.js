@@ -1,4 +1,4 @@
-import { make } from "../common/elements.js";
+import { make, svg } from "../common/elements.js";
 import { measured } from "../common/numbers.js";
 import { TINY, extent } from "./painting.js";
 
@@ -8,12 +8,6 @@ const WIDTH = 360;
 const HEIGHT = 90;
 
 export const minusSign = (value) => String(value).replace("-", "−");
-
-function svg(tag, attributes) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  return element;
-}
 
 /** Where on the axis of log-SNR the information arises, and where the noisy picture stands. */
 export function profileView(lab) {

@@ -1,0 +1,60 @@
+import { bytes } from "../common/numbers.js";
+
+/** Pictures and names, fetched when they are first asked for: from the kernel, or on a page from files beside it. */
+export class Packs {
+  constructor(model, page) {
+    Object.assign(this, { model, page, asked: {}, waiting: {} });
+    if (!page) model.on("msg:custom", (message) => this.receive(message));
+  }
+
+  /** A pack by name. The promise is refused with one line that says what is missing. */
+  get(name) {
+    this.asked[name] ??= (this.page ? fromScript(name) : this.fromKernel(name)).catch((error) => {
+      delete this.asked[name]; // another try is allowed
+      throw error;
+    });
+    return this.asked[name];
+  }
+
+  fromKernel(name) {
+    return new Promise((resolve, reject) => {
+      this.waiting[name] = resolve;
+      this.model.send({ pack: name });
+      const late = () => reject(new Error(`The kernel does not send ${name}: is it running?`));
+      setTimeout(late, 120000);
+    });
+  }
+
+  receive({ pack, content }) {
+    this.waiting[pack]?.(JSON.parse(content));
+  }
+}
+
+/** A script tag: it works from a file as well as from a server. */
+function fromScript(name) {
+  const root = document.documentElement.dataset.content_root; // of a site made by Sphinx
+  const address = `${root === undefined ? "" : `${root}_static/`}${name}.js`;
+  return new Promise((resolve, reject) => {
+    const fail = () => reject(new Error(`The file ${address} is missing: without it only this one picture is here.`));
+    const found = () => globalThis.infodecompPacks?.[name];
+    if (found()) return resolve(found());
+    const script = Object.assign(document.createElement("script"), { src: address, onerror: fail });
+    script.onload = () => (found() ? resolve(found()) : fail());
+    document.head.append(script);
+  });
+}
+
+/** The levels (pictures, rows, columns, 3) of a pack of pictures, as bytes: no canvas that a browser may alter. */
+export async function levelsOf({ palette, levels }) {
+  const stream = new Blob([bytes(levels)]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const indices = new Uint8Array(await new Response(stream).arrayBuffer());
+  const colours = bytes(palette);
+  const found = new Uint8Array(3 * indices.length);
+  for (let i = 0, p = 0; i < indices.length; i++) {
+    const at = 3 * indices[i];
+    found[p++] = colours[at];
+    found[p++] = colours[at + 1];
+    found[p++] = colours[at + 2];
+  }
+  return found;
+}
