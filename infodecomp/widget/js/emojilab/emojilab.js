@@ -28,7 +28,8 @@ class Lab {
     this.format = formatState;
     this.group = `emoji-${Math.random().toString(36).slice(2)}`;
     this.quiet = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    Object.assign(this, { world: null, worlds: {}, asked: 0, paused: false, running: false, trail: [], drawn: 0 });
+    Object.assign(this, { world: null, worlds: {}, faces: null, asked: 0 });
+    Object.assign(this, { paused: false, running: false, trail: [], drawn: 0 });
     this.take(this.parse(model.get("state")), storedCase);
     const map = storedMap(this.first);
     if (map) this.trail = [map];
@@ -84,32 +85,35 @@ class Lab {
   /** The world in the state's language, and the pictures: fetched if they are not there yet; then `act`, if any. */
   async withWorld(act, language = this.state.language) {
     if (!this.world && language !== this.state.language) await this.withWorld(); // first what is shown
+    let world;
     try {
-      if (!this.worlds[language]) {
-        if (!this.faces) this.say("Fetching the pictures of all emoji, 2 MB …");
-        const needed = [this.pictures, `emoji-names-${language}`];
-        const [pictures, names] = await Promise.all(needed.map((name) => this.packs.get(name)));
-        this.worlds[language] ??= new World(pictures, names, language);
-        if (!this.faces) await this.dress(pictures);
-        this.say("");
-      }
+      world = await (this.worlds[language] ??= this.fetchWorld(language));
     } catch (error) {
+      delete this.worlds[language]; // another try is allowed
       this.say(error.message);
       return;
     }
     if (!this.world) {
-      this.world = this.worlds[language];
+      this.world = world;
       this.picker.open();
       this.take(this.state);
       this.update();
     }
-    await act?.(this.worlds[language]);
+    await act?.(world);
+  }
+
+  async fetchWorld(language) {
+    if (!this.faces) this.say("Fetching the pictures of all emoji, 2 MB …");
+    const needed = [this.pictures, `emoji-names-${language}`];
+    const [pictures, names] = await Promise.all(needed.map((name) => this.packs.get(name)));
+    await (this.dressed ??= this.dress(pictures));
+    this.say("");
+    return new World(pictures, names, language);
   }
 
   async dress(pictures) {
-    const faces = new Faces(await levelsOf(pictures), this.size);
-    await faces.dress(this.el);
-    this.faces ??= faces;
+    this.faces = new Faces(await levelsOf(pictures), this.size);
+    await this.faces.dress(this.el);
   }
 
   /** Makes this the state, and counts. */
@@ -215,7 +219,7 @@ class Lab {
 
   /** The levels of the chosen picture. */
   levels() {
-    return this.faces ? this.faces.picture(this.case.picture) : this.firstLevels;
+    return this.world ? this.faces.picture(this.case.picture) : this.firstLevels;
   }
 
   /** A small picture. */
