@@ -10,42 +10,25 @@ export function picker(lab) {
   search.autocomplete = "off";
   search.setAttribute("aria-label", "Search emoji by words of their names");
   const kinds = make("div", { className: "kinds", role: "group", ariaLabel: "Kinds of emoji" });
-  const grid = make("div", { className: "grid", role: "group" });
-  grid.setAttribute("aria-label", "Emoji: arrow keys move, Enter chooses");
-  const found = make("p", { className: "small", role: "status" });
+  const { grid, found, show, mark, cellOf } = emojiGrid(lab);
   const all = button("Show all emoji", () => lab.withWorld(() => kinds.querySelector("button")?.focus()));
-  const panel = { kind: 0 };
-
+  let last = 0; // the kind that was shown
   const list = (pictures, kind) => {
-    panel.kind = kind;
+    last = kind ?? 0;
     for (const one of kinds.children) one.setAttribute("aria-pressed", String(Number(one.value) === kind));
-    grid.replaceChildren(...pictures.slice(0, MOST).map((k) => faceButton(lab, k)));
-    const cut = pictures.length > MOST ? `, the first ${many(MOST)} shown` : "";
-    found.textContent = `${many(pictures.length)} emoji${cut}`;
-    mark();
+    show(pictures);
   };
   const browse = (kind) => list(lab.world.all.filter((k) => Number(lab.world.kind[k]) === kind), kind);
+  const look = () => (search.value.trim() ? list(lab.world.search(search.value)) : browse(last));
   const kindButton = (name, value) => {
-    const show = () => {
+    const act = () => {
       search.value = "";
       browse(value);
     };
-    return Object.assign(button(name, show), { value });
+    return Object.assign(button(name, act), { value });
   };
-  const look = () => (search.value.trim() ? list(lab.world.search(search.value)) : browse(panel.kind ?? 0));
-  const mark = () => {
-    const chosen = [...grid.children].find(({ value }) => Number(value) === lab.case.picture);
-    const stop = chosen ?? grid.firstChild; // the one that Tab reaches
-    for (const one of grid.children) {
-      one.setAttribute("aria-pressed", String(one === chosen));
-      if (!grid.contains(document.activeElement)) one.tabIndex = one === stop ? 0 : -1;
-    }
-  };
-
   search.addEventListener("focus", () => lab.withWorld());
   search.addEventListener("input", () => lab.withWorld(look));
-  grid.addEventListener("click", ({ target }) => choose(lab, target));
-  grid.addEventListener("keydown", (event) => walk(grid, event));
   return {
     elements: [search, kinds, all, grid, found],
     /** The pictures are there. */
@@ -56,13 +39,37 @@ export function picker(lab) {
     },
     update() {
       if (!lab.world) return;
-      const { picture } = lab.case;
-      if (![...grid.children].some(({ value }) => Number(value) === picture)) browse(Number(lab.world.kind[picture]));
-      mark();
-      const at = [...grid.children].find(({ value }) => Number(value) === picture);
-      if (at && !at.matches(":hover, :focus")) grid.scrollTo(at.offsetLeft - 60, at.offsetTop - 120);
+      if (!cellOf(lab.case.picture)) browse(Number(lab.world.kind[lab.case.picture]));
+      mark(true);
     },
   };
+}
+
+/** The grid, how many emoji it has, what shows some in it, and what marks the chosen one. */
+function emojiGrid(lab) {
+  const grid = make("div", { className: "grid", role: "group" });
+  grid.setAttribute("aria-label", "Emoji: arrow keys move, Enter chooses");
+  const found = make("p", { className: "small", role: "status" });
+  const cellOf = (picture) => [...grid.children].find(({ value }) => Number(value) === picture);
+  const mark = (scroll) => {
+    const chosen = cellOf(lab.case.picture);
+    const stop = chosen ?? grid.firstChild; // the one that Tab reaches
+    for (const one of grid.children) {
+      one.setAttribute("aria-pressed", String(one === chosen));
+      if (!grid.contains(document.activeElement)) one.tabIndex = one === stop ? 0 : -1;
+    }
+    if (scroll && chosen && !chosen.matches(":hover, :focus"))
+      grid.scrollTo(chosen.offsetLeft - 60, chosen.offsetTop - 120);
+  };
+  const show = (pictures) => {
+    grid.replaceChildren(...pictures.slice(0, MOST).map((k) => faceButton(lab, k)));
+    const cut = pictures.length > MOST ? `, the first ${many(MOST)} shown` : "";
+    found.textContent = `${many(pictures.length)} emoji${cut}`;
+    mark();
+  };
+  grid.addEventListener("click", ({ target }) => choose(lab, target));
+  grid.addEventListener("keydown", (event) => walk(grid, event));
+  return { grid, found, show, mark, cellOf };
 }
 
 export function faceButton(lab, k) {
