@@ -1,7 +1,6 @@
 """Sliders without a kernel: every position is drawn beforehand, so they work on a built page as in a notebook."""
 
 import io
-import re
 from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Any
@@ -14,6 +13,7 @@ from PIL import Image
 
 from ..checks import refuse
 from ..checks import text as check_text
+from ..plot import METADATA, compact
 from .page import bundle, piece, style, url
 
 MOST = 100  # frames of a widget: a page holds them all
@@ -89,10 +89,7 @@ def _drawn(frame):
         raise TypeError(f"draw must give a PIL picture or a matplotlib Figure, got {type(frame).__name__}")
     short = {"svg.fonttype": "none", "svg.hashsalt": "sliders", "font.sans-serif": ["DejaVu Sans", "Arial"]}
     with io.StringIO() as file, plt.rc_context(short):
-        figure.savefig(file, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-        text = file.getvalue()
+        figure.savefig(file, format="svg", metadata=dict.fromkeys(METADATA))
+        text = compact(file.getvalue())
     plt.close(figure)
-    text = re.sub(
-        r' d="[^"]*"', lambda path: re.sub(r"(\.\d)\d+", r"\1", path[0]), text
-    )  # a tenth of a point is enough
-    return re.sub(r"\s+", " ", text[text.index("<svg") :]), figure
+    return text, figure
