@@ -12,7 +12,7 @@ from PIL import Image
 from ..plot import OPACITY
 from ..words import WordMaps
 from .drawn import figure
-from .items import Item, highest, is_signed, items, near_zero, top, total
+from .items import EXACT, Item, highest, is_signed, items, near_zero, top, total
 from .layers import STATE, check_state, fail
 from .packing import pack
 from .page import bundle, piece, style
@@ -174,12 +174,13 @@ class HeatMaps(anywidget.AnyWidget):
         return f"HeatMaps({self.caption!r}; {'; '.join(each)}; {h} × {w} cells{more})"
 
     def html(self) -> str:
-        """The widget as a piece of a page: same module, no kernel, no network; a static figure without scripts."""
+        """The widget as a piece of a page: same module, no kernel, no network; a figure where no script runs."""
+        measured = [kind for kind in self.kinds if not kind.startswith(EXACT)]
         chosen = {name: getattr(self, name) for name in STATE}
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph")  # a caption may have letters that matplotlib's font lacks
             alt = f"Maps of nats on a picture. {self!r}"
-            return piece(self, "heatmaps", {"_state": self._state} | chosen, self.figure(), alt)
+            return piece(self, "heatmaps", {"_state": self._state} | chosen, self.figure(measured or None), alt)
 
     def _repr_mimebundle_(self, **kwargs):
         live = super()._repr_mimebundle_(**kwargs) or {}

@@ -27,8 +27,8 @@ const widget = "{name}";
 
 
 def style(*names: str) -> str:
-    """Text of style sheets of this folder, one after the other."""
-    return "\n".join((HERE / name).read_text(encoding="utf-8") for name in names)
+    """Text of style sheets of this folder, one after the other, without indentation."""
+    return re.sub(r"\n\s+", "\n", "\n".join((HERE / name).read_text(encoding="utf-8") for name in names))
 
 
 def bundle(name: str) -> str:
@@ -75,10 +75,10 @@ def palette(name: str) -> str:
 
 def piece(widget: Any, name: str, state: dict, figure: Figure, alt: str) -> str:
     """HTML of a widget: state as JSON, figure (matplotlib) and alt text where no script runs."""
-    text = json.dumps(state).replace("<", "\\u003c")  # "<!-- <script>" in a caption would swallow the page
+    text = json.dumps(state, separators=(",", ":")).replace("<", "\\u003c")  # "<!-- <script>" would swallow the page
     with io.BytesIO() as file:
         figure.savefig(file, dpi=72)
-        drawn = Image.open(file).convert("RGB").quantize(64)
+        drawn = Image.open(file).convert("RGB").quantize(24)
     return PIECE.format(
         name=name,
         key=hashlib.sha256(text.encode()).hexdigest()[:12],

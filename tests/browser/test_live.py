@@ -103,6 +103,7 @@ def test_state_reaches_python_and_back(browser, lab):
     assert "CMI map of “owl”" in canvas.get_attribute("aria-label")
 
     chosen = until(lambda: browser.find_element(By.CSS_SELECTOR, ".lab-live input[name$=first-colour][value=green]"))
+    browser.execute_script("document.querySelector('.lab-live details.more').open = true")
     browser.execute_script("arguments[0].scrollIntoView(); arguments[0].click()", chosen)
     heard_lab = lambda: json.loads((folder / "lab.json").read_text())  # noqa: E731
     assert until(lambda: heard_lab() == ["the green cat left of the blue boat", "green"], 20)

@@ -18,6 +18,8 @@ def drawn(scale, shade):
 def page(browser, tmp_path):
     sliders = idc.Sliders(drawn, "a grey square", scale=[0.5, 1, 2], shade=[-10, 50, 100])
     (tmp_path / "page.html").write_text(HEAD + sliders.html(), encoding="utf-8")
+    browser.get("about:blank")
+    browser.get_log("browser")  # forget what other pages said
     browser.get((tmp_path / "page.html").as_uri())
     return browser, sliders.frames
 

@@ -1,4 +1,4 @@
-import { svg } from "../common/elements.js";
+import { svg } from "../common/drawing.js";
 import { many } from "./telling.js";
 
 const LEAST = 32; // draws

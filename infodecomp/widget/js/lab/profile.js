@@ -1,4 +1,5 @@
-import { make, svg } from "../common/elements.js";
+import { svg } from "../common/drawing.js";
+import { make } from "../common/elements.js";
 import { measured } from "../common/numbers.js";
 import { TINY, extent } from "./painting.js";
 
