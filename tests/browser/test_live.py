@@ -98,7 +98,7 @@ def test_state_reaches_python_and_back(browser, lab):
     assert heard("owl", "MI", 0.25, False, False)
     click("CMI")
     assert heard("owl", "CMI", 0.25, True, False)
-    boxes = "return [...document.querySelectorAll('.idc-live details [type=checkbox]')].map(b => b.checked)"
+    boxes = "return [...document.querySelectorAll('.heat-maps details [type=checkbox]')].map(b => b.checked)"
     assert until(lambda: browser.execute_script(boxes) == [True, False, True, False])  # Python set smooth
     assert "CMI map of “owl”" in canvas.get_attribute("aria-label")
 
