@@ -77,8 +77,8 @@ def piece(widget: Any, name: str, state: dict, figure: Figure, alt: str) -> str:
     """HTML of a widget: state as JSON, figure (matplotlib) and alt text where no script runs."""
     text = json.dumps(state, separators=(",", ":")).replace("<", "\\u003c")  # "<!-- <script>" would swallow the page
     with io.BytesIO() as file:
-        figure.savefig(file, dpi=72)
-        drawn = Image.open(file).convert("RGB").quantize(24)
+        figure.savefig(file, dpi=60)
+        drawn = Image.open(file).convert("RGB").quantize(16)
     return PIECE.format(
         name=name,
         key=hashlib.sha256(text.encode()).hexdigest()[:12],
