@@ -20,6 +20,7 @@ from .models.pictures import pictures as read
 
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 HEAVY = 40_000  # characters of SVG from which on pixels may be shorter
+SVG = {"svg.fonttype": "none", "svg.hashsalt": "infodecomp", "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"]}
 METADATA = ("Date", "Creator", "Format", "Type")
 POSITIVE, SIGNED = "viridis", "PuOr_r"  # colour maps for quantities ≥ 0 and for signed ones
 LUMA = (0.2126, 0.7152, 0.0722)  # how bright red, green and blue are
@@ -40,7 +41,6 @@ def setup() -> None:
             "legend.frameon": False,
             "image.cmap": POSITIVE,
             "figure.constrained_layout.use": True,
-            "svg.hashsalt": "infodecomp",  # the same figure is the same text
         }
     )
     shell: Any = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
@@ -51,8 +51,13 @@ def setup() -> None:
         shell.display_formatter.formatters["image/svg+xml"].for_type(Figure, sharp)
 
 
-def compact(svg: str) -> str:
-    """SVG text without what precedes it, with paths to a tenth of a point and single spaces."""
+def drawing(figure: Figure, **options: Any) -> str:
+    """A figure as SVG text: words are words, paths go to a tenth of a point, the same figure is the same text.
+
+    options: of savefig."""
+    with io.StringIO() as file, plt.rc_context(SVG):
+        figure.savefig(file, format="svg", metadata=dict.fromkeys(METADATA), **options)
+        svg = file.getvalue()
     paths = re.sub(r' d="[^"]*"', lambda path: re.sub(r"(\.\d)\d+", r"\1", path[0]), svg)
     return re.sub(r"\s+", " ", paths[paths.index("<svg") :])
 
@@ -61,13 +66,13 @@ def sharp(figure: Figure) -> str:
     """A figure as SVG text: lines as lines, or, where that is shorter, pixels at twice the resolution in a frame."""
     from IPython.core.pylabtools import print_figure
 
-    lines = compact(print_figure(figure, "svg", metadata=dict.fromkeys(METADATA)))
+    lines = drawing(figure, bbox_inches="tight")
     if len(lines) < HEAVY:
         return lines
     dpi = 2 * figure.dpi
     image = Image.open(io.BytesIO(print_figure(figure, "png", dpi=dpi))).convert("RGB")
     with io.BytesIO() as file:
-        image.save(file, "WEBP", quality=85)
+        image.save(file, "WEBP", quality=75)
         data = base64.b64encode(file.getvalue()).decode()
     width, height = (f"{72 * side / dpi:.1f}" for side in image.size)
     frame = f'width="{width}pt" height="{height}pt" viewBox="0 0 {width} {height}"'

@@ -120,7 +120,7 @@ def pack(name: str) -> dict:
         return {
             "size": SIZE,
             "palette": base64.b64encode(palette.tobytes()).decode(),
-            "levels": base64.b64encode(zlib.compress(indices.tobytes(), 9)).decode(),
+            "levels": _compressed(indices.tobytes()),
             "characters": [" ".join(those) for those in drawn.characters],
             "kinds": kinds()[0],
             "kind": "".join(str(kind(those[0])) for those in drawn.characters),
@@ -133,10 +133,14 @@ def pack(name: str) -> dict:
     return {"names": ["\t".join(each) for each in every], "keys": unlike}
 
 
+def _compressed(data):
+    return base64.b64encode(zlib.compress(data, 9)).decode()
+
+
 def script(name: str) -> str:
-    """A pack as the script that a page fetches, which works from a file as well."""
+    """A pack, as base64 of compressed JSON, in the script that a page fetches, which works from a file as well."""
     text = json.dumps(pack(name), ensure_ascii=False, separators=(",", ":"))
-    return f'(globalThis.infodecompPacks ??= {{}})["{name}"] = {text};\n'
+    return f'(globalThis.infodecompPacks ??= {{}})["{name}"] = "{_compressed(text.encode())}";\n'
 
 
 def write(folder: str | Path) -> list[Path]:

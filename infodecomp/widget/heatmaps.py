@@ -11,10 +11,10 @@ from PIL import Image
 
 from ..plot import OPACITY
 from ..words import WordMaps
-from .drawn import figure
-from .items import EXACT, Item, highest, is_signed, items, near_zero, top, total
 from .layers import STATE, check_state, fail
-from .packing import pack
+from .mapfigure import figure
+from .mapitems import EXACT, Item, highest, is_signed, items, near_zero, top, total
+from .mappack import pack
 from .page import bundle, piece, style
 
 

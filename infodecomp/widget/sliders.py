@@ -1,6 +1,5 @@
 """Sliders without a kernel: every position is drawn beforehand, so they work on a built page as in a notebook."""
 
-import io
 from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Any
@@ -13,7 +12,7 @@ from PIL import Image
 
 from ..checks import refuse
 from ..checks import text as check_text
-from ..plot import METADATA, compact
+from ..plot import drawing
 from .page import bundle, piece, style, url
 
 MOST = 100  # frames of a widget: a page holds them all
@@ -87,9 +86,6 @@ def _drawn(frame):
     figure = plt.gcf() if frame is None else frame
     if not isinstance(figure, Figure):
         raise TypeError(f"draw must give a PIL picture or a matplotlib Figure, got {type(frame).__name__}")
-    short = {"svg.fonttype": "none", "svg.hashsalt": "sliders", "font.sans-serif": ["DejaVu Sans", "Arial"]}
-    with io.StringIO() as file, plt.rc_context(short):
-        figure.savefig(file, format="svg", metadata=dict.fromkeys(METADATA))
-        text = compact(file.getvalue())
+    text = drawing(figure)
     plt.close(figure)
     return text, figure

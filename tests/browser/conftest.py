@@ -2,9 +2,12 @@
 
 import os
 import shutil
+from pathlib import Path
 
+import axe_core_python
 import pytest
 
+AXE = Path(axe_core_python.__file__).parent / "axe.min.js"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
@@ -27,3 +30,16 @@ def browser(tmp_path_factory):
     browser.set_script_timeout(600)
     yield browser
     browser.quit()
+
+
+@pytest.fixture(scope="session")
+def complaints(browser):
+    """What axe-core finds serious on the page that is shown: (rule, element), after enough that it finds good."""
+
+    def found():
+        browser.execute_script(AXE.read_text(encoding="utf-8"))
+        told = browser.execute_async_script("axe.run().then(arguments[0])")
+        assert len(told["passes"]) > 10
+        return [(v["id"], v["nodes"][0]["html"]) for v in told["violations"] if v["impact"] in ("serious", "critical")]
+
+    return found

@@ -1,4 +1,5 @@
 import { make } from "../common/elements.js";
+import { following } from "../common/following.js";
 import { stopsPanel } from "../lab/stops-panel.js";
 import { caseOf, storedCase, storedMap } from "./case.js";
 import { counting } from "./counting.js";
@@ -251,18 +252,6 @@ async function picturesOf(url, size) {
   return context.getImageData(0, 0, size, size).data.filter((_, i) => i % 4 < 3);
 }
 
-function render({ model, el }) {
-  const lab = new Lab(model, el);
-  const followModel = () => lab.followModel();
-  const followAddress = () => lab.followAddress();
-  lab.open();
-  model.on("change:state", followModel);
-  if (lab.page) addEventListener("hashchange", followAddress);
-  return () => {
-    model.off("change:state", followModel);
-    removeEventListener("hashchange", followAddress);
-    lab.close();
-  };
-}
+const render = ({ model, el }) => following(new Lab(model, el), model);
 
 export default { render };

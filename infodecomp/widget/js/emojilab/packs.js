@@ -37,17 +37,24 @@ function fromScript(name) {
   return new Promise((resolve, reject) => {
     const fail = () => reject(new Error(`The file ${address} is missing: without it only this one picture is here.`));
     const found = () => globalThis.infodecompPacks?.[name];
-    if (found()) return resolve(found());
+    const read = (content) => resolve(JSON.parse(new TextDecoder().decode(content)));
+    const done = () => inflated(found()).then(read, fail);
+    if (found()) return done();
     const script = Object.assign(document.createElement("script"), { src: address, onerror: fail });
-    script.onload = () => (found() ? resolve(found()) : fail());
+    script.onload = () => (found() ? done() : fail());
     document.head.append(script);
   });
 }
 
+/** The bytes that were compressed into a text in base 64. */
+async function inflated(text) {
+  const stream = new Blob([bytes(text)]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
 /** The levels (pictures, rows, columns, 3) of a pack of pictures, as bytes: no canvas that a browser may alter. */
 export async function levelsOf({ palette, levels }) {
-  const stream = new Blob([bytes(levels)]).stream().pipeThrough(new DecompressionStream("deflate"));
-  const indices = new Uint8Array(await new Response(stream).arrayBuffer());
+  const indices = await inflated(levels);
   const colours = bytes(palette);
   const found = new Uint8Array(3 * indices.length);
   for (let i = 0, p = 0; i < indices.length; i++) {

@@ -1,5 +1,6 @@
 import { palettes } from "../common/colours.js";
 import { make } from "../common/elements.js";
+import { following } from "../common/following.js";
 import { makeEngine } from "../engine/engine.js";
 import { flowView } from "./flow-view.js";
 import { linkLine } from "./link-line.js";
@@ -228,18 +229,6 @@ function panelsOf(lab) {
   };
 }
 
-function render({ model, el }) {
-  const lab = new Lab(model, el);
-  const followModel = () => lab.followModel();
-  const followAddress = () => lab.followAddress();
-  lab.open();
-  model.on("change:state", followModel);
-  if (lab.page) addEventListener("hashchange", followAddress);
-  return () => {
-    model.off("change:state", followModel);
-    removeEventListener("hashchange", followAddress);
-    lab.close();
-  };
-}
+const render = ({ model, el }) => following(new Lab(model, el), model);
 
 export default { render };

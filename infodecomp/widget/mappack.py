@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..plot import COLOUR, LUMA, POSITIVE, SIGNED, WHITE
-from .items import ATTENTION, EXACT, Item, highest, is_film, is_signed
+from .mapitems import ATTENTION, EXACT, Item, highest, is_film, is_signed
 from .page import palette, url
 
 BASE64 = (string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/").encode()

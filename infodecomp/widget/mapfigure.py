@@ -8,7 +8,7 @@ from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 
 from ..plot import greyed, inked, overlay
-from .items import ATTENTION, Item, near_zero, total
+from .mapitems import ATTENTION, Item, near_zero, total
 
 ZERO = "within 2 s.e. of 0"  # the badge of a word that may say nothing
 
