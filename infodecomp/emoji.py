@@ -161,7 +161,7 @@ class Emoji:
 
     def exchanges(self, picture: str) -> list[tuple[str, str, str]]:
         """(caption, word, other): a character's name with a word exchanged by another that, with the rest, fits some
-        emoji but not this one. None for a name of a single word."""
+        emoji but not this one; empty for a name of a single word."""
         place, name = self.position(picture), self.captions(picture)[0]
         own, found = [words for i, words in self._sets if i == place], []
         for start, stop, text in units(name):

@@ -29,6 +29,12 @@ def test_a_frame_for_each_position_the_last_slider_fastest():
     assert repr(sliders) == "Sliders('grey'; x in 2 steps × y in 3 steps)"
 
 
+def test_without_scripts_the_middle_is_shown():
+    html = idc.Sliders(grey, "grey", x=[0, 10], y=[0, 50, 100]).html()
+    still = re.search(r'class="static"[^>]*src="([^"]+)"', html)[1]
+    assert np.allclose(read(still), 150, atol=3)
+
+
 def test_on_a_page_its_state_stands_beside_the_module():
     html = idc.Sliders(lambda log_snr: grey(log_snr), "a <grey> square", log_snr=[0, 1, 2]).html()
     state = json.loads(re.search(r'application/json">(.*?)</script>', html, re.DOTALL)[1])

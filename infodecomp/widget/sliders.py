@@ -44,17 +44,11 @@ class Sliders(anywidget.AnyWidget):
             refuse("sliders", f"of {MOST} positions in all at most", len(self.positions))
         drawn = [_drawn(draw(**dict(zip(values, position, strict=True)))) for position in self.positions]
         self.frames, first = [frame for frame, _ in drawn], [len(numbers) // 2 for numbers in values.values()]
-        self._still = drawn[self._place(first, values)][1]
+        middle = tuple(numbers[k] for k, numbers in zip(first, values.values(), strict=True))
+        self._still = drawn[self.positions.index(middle)][1]
         named = [(name.replace("_", " "), numbers) for name, numbers in values.items()]
         state = {"frames": self.frames, "sliders": named, "alt": check_text("alt", alt)}
         super().__init__(_state=state, at=first)
-
-    @staticmethod
-    def _place(at, values):
-        place = 0
-        for k, numbers in zip(at, values.values(), strict=True):
-            place = place * len(numbers) + k
-        return place
 
     @traitlets.validate("at")
     def _inside(self, proposal):
