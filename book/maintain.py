@@ -110,19 +110,14 @@ def outputs():
 
 
 def picture():
-    """Write the first heat map of the preface, as it is without scripts, where the README shows it."""
-    import base64
+    """Draw the first heat map of the preface where the README shows it."""
+    import infodecomp as idc
 
-    notebook, _ = executed(ROOT / "book" / "00-preface.ipynb")
-    pages = (
-        o.data["text/html"]
-        for c in notebook.cells
-        for o in c.get("outputs", [])
-        if "text/html" in o.get("data", {})
+    maps = idc.word_maps(
+        idc.load("emoji"), "😎", "smiling face with sunglasses", samples=2000
     )
-    data = re.search(r'class="static"[^>]*base64,([^"]+)"', next(pages))[1]
-    target = ROOT / "book" / "_static" / "preface.png"
-    target.write_bytes(base64.b64decode(data))
+    figure = idc.HeatMaps(maps, root=True).figure(["CMI"], width=8)
+    figure.savefig(ROOT / "book" / "_static" / "preface.png", dpi=150)
 
 
 def merged(outputs):
