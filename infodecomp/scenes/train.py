@@ -9,7 +9,8 @@ The diffusion's target is not the picture but its exact posterior mean, which th
 noise. Training begins at the noisy end, where the target is the mean picture of a caption and nearly all of the error
 is in the arrangement of the objects; at other noise levels their drawing dominates the error (CURRICULUM). The learning
 rate is constant, then falls to zero over the last 35 % of --steps. --stop ends a run early, the same command continues
-it. The averaged weights are kept at the steps of SNAPSHOTS. Checkpoints and weights are safetensors.
+it. --init trains a finished network on, with a new optimizer: its steps count as done. The averaged weights are kept at
+the steps of SNAPSHOTS. Checkpoints and weights are safetensors.
 """
 
 import argparse
@@ -37,7 +38,8 @@ BATCH, HELD = 64, 256  # pictures in a step, and those the log is about
 CURRICULUM = (  # until which step; a range of log-SNRs and its share of a batch; power of the SNR as the error's weight
     (600, (-13.0, -9.0), 1.0, 0.0),
     (1_200, (-12.0, -6.0), 1.0, 0.0),
-    (math.inf, (-11.0, -1.5), 0.85, 0.5),
+    (4_000, (-11.0, -1.5), 0.85, 0.5),
+    (math.inf, (-5.0, -1.0), 0.6, 0.75),
 )
 SNAPSHOTS = (250, 500, 1_000, 2_000, 4_000, 8_000, 16_000)
 FALL = 0.35  # share of the steps over which the learning rate falls
@@ -54,9 +56,9 @@ def draw_logsnr(generator: torch.Generator, step: int) -> tuple[torch.Tensor, fl
     return torch.lerp(low, high, torch.where(places < share, places / share, (places - share) / (1 - share))), power
 
 
-def rate(step: int, steps: int, peak: float) -> float:
-    """Learning rate: 300 steps of warm-up, constant, linear to zero over the last FALL of the steps."""
-    return peak * min(1, (step + 1) / 300, (steps - step) / (FALL * steps))
+def rate(step: int, steps: int, peak: float, first: int = 0) -> float:
+    """Learning rate: 300 steps of warm-up from the first, constant, linear to zero over the last FALL of the steps."""
+    return peak * min(1, (step - first + 1) / 300, (steps - step) / (FALL * steps))
 
 
 def save(path: Path, **parts: dict[str, torch.Tensor]) -> None:
@@ -79,7 +81,7 @@ class Run:
     """The state of the diffusion's training: weights, their moving average, the optimizer, and the step."""
 
     def __init__(self, model: Diffusion, args: Namespace) -> None:
-        self.model, self.args, self.step = model.to(args.device), args, 0
+        self.model, self.args, self.step = model.to(args.device), args, args.first
         self.path, self.log = args.work / "checkpoint.safetensors", args.work / "log.jsonl"
         self.average = {k: v.clone() for k, v in model.state_dict().items()}
         self.optimizer = torch.optim.AdamW(model.parameters(), args.rate, weight_decay=0.01)
@@ -93,7 +95,8 @@ class Run:
         self.average = {k: v.to(self.args.device) for k, v in parts["average"].items()}
         self.step = int(parts["at"]["step"])
         moments = [{m: parts[m][name] for m in ("exp_avg", "exp_avg_sq")} for name in self.names]
-        state = {i: {"step": torch.tensor(float(self.step)), **m} for i, m in enumerate(moments)}  # each its own
+        updates = float(self.step - self.args.first)
+        state = {i: {"step": torch.tensor(updates), **m} for i, m in enumerate(moments)}  # each its own
         self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": state})
 
     def checkpoint(self) -> None:
@@ -106,12 +109,13 @@ class Run:
     def update(self, loss: torch.Tensor) -> None:
         """One step of the optimizer and of the average."""
         for group in self.optimizer.param_groups:
-            group["lr"] = rate(self.step, self.args.steps, self.args.rate)
+            group["lr"] = rate(self.step, self.args.steps, self.args.rate, self.args.first)
         self.optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
-        keep = min(0.999, (1 + self.step) / (10 + self.step))
+        done = self.step - self.args.first
+        keep = min(0.999, (1 + done) / (10 + done))
         for key, value in self.model.state_dict().items():
             self.average[key].lerp_(value, 1 - keep) if value.is_floating_point() else self.average[key].copy_(value)
         self.step += 1
@@ -174,12 +178,36 @@ def _predicted(model, ids, z, logsnr):
     return model(z.to(ids.device), logsnr.to(ids.device), ids).cpu()
 
 
+def text_model(tokenizer: Any, x: torch.Tensor, args: Namespace, out: Path) -> torch.nn.Module:
+    """The text model of the two contrastive stages; the first stage's CLIP is written into the folder out."""
+    clip = make_clip(tokenizer)
+    for hard in (False, True):
+        path = args.work / ("order.safetensors" if hard else "clip.safetensors")
+        if not path.exists():
+            save(path, clip=train_clip(clip, tokenizer, x, args.seed, hard, args.clip_steps).state_dict())
+        clip.load_state_dict(load(path)["clip"])
+        if not hard:
+            clip.half().save_pretrained(out / "clip")
+            clip.float()
+    return clip.text_model
+
+
+def begin_with(model: Diffusion, folder: Path, work: Path, out: Path) -> None:
+    """Give the model the weights of a finished network; its log and its CLIP go on with them."""
+    for part, file in ((model.text, "text_encoder/model"), (model.unet, "unet/diffusion_pytorch_model")):
+        part.load_state_dict(load_file(folder / f"{file}.safetensors"))
+    shutil.copytree(folder / "clip", out / "clip", dirs_exist_ok=True)
+    if not (work / "log.jsonl").exists():
+        shutil.copy(folder / "log.jsonl", work)
+
+
 def main() -> None:
     """Run the stages whose results are missing, and write the network's folder."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", type=Path, required=True, help="checkpoints, log and the finished folder go here")
     parser.add_argument("--steps", type=int, default=24_000, help="of diffusion training, 64 pictures each")
     parser.add_argument("--stop", type=int, help="end at this step, with a checkpoint, to go on later")
+    parser.add_argument("--init", type=Path, help="folder of a finished network that is trained on")
     parser.add_argument("--clip-steps", type=int, default=600, help="of each contrastive stage, 128 pairs each")
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--every", type=int, default=500, help="steps between checkpoints and lines of the log")
@@ -191,24 +219,23 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(args.seed)
     tokenizer, x = make_tokenizer(), encode_all(ExactScenes())
-    clip = make_clip(tokenizer)
-    for hard in (False, True):
-        path = args.work / ("order.safetensors" if hard else "clip.safetensors")
-        if not path.exists():
-            save(path, clip=train_clip(clip, tokenizer, x, args.seed, hard, args.clip_steps).state_dict())
-        clip.load_state_dict(load(path)["clip"])
-        if not hard:
-            clip.half().save_pretrained(out / "clip")
-            clip.float()
-    model, steps = train_diffusion(Diffusion(clip.text_model, make_unet()), tokenizer, x, args)
+    about: dict = {"seed": args.seed, "batch": BATCH}
+    args.first, flags, model = 0, "", Diffusion(make_clip(tokenizer).text_model, make_unet())
+    if args.init:
+        before = json.loads((args.init / "training.json").read_text())
+        args.first, flags, about["before"] = before["steps"], " --init FOLDER/scenes-net", before
+        begin_with(model, args.init, args.work, out)
+    else:
+        model.text = text_model(tokenizer, x, args, out)
+    model, steps = train_diffusion(model, tokenizer, x, args)
     model.cpu().half()
     model.text.save_pretrained(out / "text_encoder")
     model.unet.save_pretrained(out / "unet")
     make_scheduler().save_pretrained(out / "scheduler")
     tokenizer.save_pretrained(out / "tokenizer")
     shutil.copy(args.work / "log.jsonl", out)
-    command = f"python -m infodecomp.scenes.train --work FOLDER --steps {args.steps} --seed {args.seed}"
-    about = {"command": command, "steps": steps, "seed": args.seed, "batch": BATCH, "text": f"{steps:,} steps."}
+    command = f"python -m infodecomp.scenes.train --work FOLDER --steps {args.steps} --seed {args.seed}{flags}"
+    about |= {"command": command, "steps": steps, "text": f"{steps:,} steps."}
     (out / "training.json").write_text(json.dumps(about, indent=1) + "\n")
 
 
