@@ -149,6 +149,8 @@ def _plus_minus(pair):
 
 
 def _head(record):
+    training = record["training"]
+    commands = [part["command"] for part in (training.get("before"), training) if part]
     return [
         "# scenes-net",
         "",
@@ -156,8 +158,9 @@ def _head(record):
         "UNet2DConditionModel on a CLIP text encoder (transformers). Made to be measured: what it should say is known.",
         "",
         f"- **Data**: pictures and fragments of captions drawn from the world's joint distribution, seed"
-        f" {record['training']['seed']}; nothing else.",
-        f"- **Recipe**: `{record['training']['command']}`, {record['training']['text']}",
+        f" {training['seed']}; nothing else.",
+        f"- **Recipe**: {', then '.join(f'`{command}`' for command in commands)}. Seed {training['seed']};"
+        f" {training['text']}",
         "- **Target**: the exact posterior mean of the picture instead of the picture: the same optimum, less noise.",
         "- **Range**: log-SNR −13 to −1, x0 prediction; outside it refuses.",
         "- **Weights**: float16 safetensors; their hashes stand in `record.json`, with every number below.",
