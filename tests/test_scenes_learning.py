@@ -1,4 +1,4 @@
-"""What chapters 11 and 12 say of the network while it learned, and of the green network before it, from their records."""
+"""What chapters 11 and 12 say of the network while it learned, and of the green one before it, from their records."""
 
 import json
 import math
