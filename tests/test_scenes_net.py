@@ -84,6 +84,17 @@ def test_the_network_denoises_like_the_exact_one_but_less_well():
         assert 0 < (near - exact).square().sum() < 0.7 * (untold - exact).square().sum()
 
 
+def test_it_reads_the_side():
+    """Twelve pictures, the relation against its opposite by i^s: all right, where a guess would be six."""
+    drawn = [s for s in sc.sample(200, seed=5)[0] if s.axis == 0][:12]
+    x = MODEL.encode([sc.render(s) for s in drawn])
+    texts = [sc.captions(s)[0] for s in drawn]
+    turned = [t.replace("left of", "right of") for t in texts]
+    assert all("left of" in text for text in texts)
+    told = idc.pointwise_information(MODEL, x, texts, turned, kind="standard", samples=20, proposal=MODEL.proposal)
+    assert (told.nats > 0).all()
+
+
 def test_conditions_in_every_form():
     logsnr = torch.linspace(-9, -3, 8)
     encoded = MODEL.condition(CAPTIONS)
