@@ -39,7 +39,7 @@ def texts(count, seed):
 
 
 def rows(model, count=100, seed=0):
-    """Noisy pictures z (count, 12, 16, 16), their log-SNRs, texts, and what the network believes to be the picture."""
+    """Noisy pictures z (count, 12, 16, 16), their log-SNRs, texts, and the network's ε̂."""
     found = list(texts(count, seed))
     generator = torch.Generator().manual_seed(seed)
     x = model.encode([render(scene) for scene in grammar.sample(count, seed)[0]])
@@ -47,17 +47,15 @@ def rows(model, count=100, seed=0):
     logsnr = low + (high - low) * torch.rand(count, generator=generator)
     signal, noise = logsnr.sigmoid().sqrt(), (-logsnr).sigmoid().sqrt()
     z = signal[:, None, None, None] * x + noise[:, None, None, None] * torch.randn(x.shape, generator=generator)
-    eps = model(z, logsnr, found)
-    guess = (z.double() - noise.double()[:, None, None, None] * eps.double()) / signal.double()[:, None, None, None]
-    return z, logsnr, found, guess
+    return z, logsnr, found, model(z, logsnr, found)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder, model = tmp_path_factory.mktemp("network"), NetworkScenes(NETWORK)
-    pack, (z, logsnr, said, guess) = dict(netpack.pack()), rows(model)
+    pack, (z, logsnr, said, eps) = dict(netpack.pack()), rows(model)
     (folder / "halves.bin").write_bytes(zlib.decompress(b64decode(pack.pop("halves"))))
-    for name, values in (("z", z), ("x", guess)):
+    for name, values in (("z", z), ("eps", eps)):
         (folder / f"{name}.bin").write_bytes(pixel_shuffle(values, 2).float().numpy().tobytes())
     tokens, pooled = model.condition(TEXTS + said[:16])
     (folder / "tokens.bin").write_bytes(tokens.numpy().tobytes())

@@ -3,9 +3,9 @@ import { drawLogSnr } from "../engine/estimator.js";
 import { readings } from "../engine/grammar.js";
 import { picture, rgba } from "../engine/pictures.js";
 import { gaussian, random } from "../engine/random.js";
+import { STRATA } from "../engine/tally.js";
 import { guess, halfSquares } from "./network.js";
 
-export const STRATA = 8; // of equal probability; two draws of one are a pair, a pair in each is a sweep
 const STREAM = 4; // of noise: other draws of the lab have other ones
 
 /** What the exact denoiser believes to be the picture. */
