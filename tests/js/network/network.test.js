@@ -14,7 +14,7 @@ test("what the network believes of a hundred rows is PyTorch's", () => {
     const guessed = js.guess(net, Float64Array.from(part(z)), logsnr, text);
     return apart(part(z).map((value, i) => (value - signal * guessed[i]) / noise), part(expected));
   });
-  assert.equal(far.length, 100);
+  assert.ok(far.length === values.rows.length && far.length >= 10);
   console.log(`ε̂ differs by ${Math.max(...far)} at most`);
   assert.ok(Math.max(...far) < NEAR, `${Math.max(...far)}`);
 });

@@ -1,6 +1,6 @@
 import { make } from "../common/elements.js";
-import { measured } from "../common/numbers.js";
 import { exactNats } from "./painting.js";
+import { estimateBar } from "./words.js";
 
 const SURE = 64; // draws from which on a verdict is given
 const ROWS = { exact: "exact denoiser", network: "network" };
@@ -12,21 +12,24 @@ function counted({ estimate, state }) {
   return { own: of("CMI"), against: of("against") };
 }
 
-/** Caption, head and rows of the table of both denoisers. */
+/** Caption, head and rows of the table of both denoisers, with bars of one scale. */
 export function numbersTable(lab, tally, word) {
-  const title = make("caption", { textContent: `“${word ?? ""}”, iˢ in nats` });
-  const head = make("tr", {}, make("td"), ...Object.values(COLUMNS).map((text) => cell("th", text, "col")));
-  const row = (name, texts) => make("tr", {}, cell("th", name, "row"), ...texts.map((text) => cell("td", text)));
+  if (!tally) return [];
+  const title = make("caption", { textContent: `“${word}”, iˢ in nats` });
+  const head = make("tr", {}, make("td"), ...Object.values(COLUMNS).map((text) => cell("th", "col", text)));
+  const row = (name, cells) => make("tr", {}, cell("th", "row", name), ...cells.map((parts) => cell("td", "", ...parts)));
   const known = counted(lab);
-  const totals = tally?.draws() ? tally.totals() : null;
+  const totals = tally.draws() ? tally.totals() : null;
   const ways = Object.keys(COLUMNS);
-  const estimated = ([who, name]) => row(name, ways.map((way) => (totals ? measured(...totals[who][way], 2) : "…")));
-  const exact = ways.map((way) => (known[way] === undefined ? "…" : exactNats(known[way])));
-  return tally ? [title, head, row("counted", exact), ...Object.entries(ROWS).map(estimated)] : [];
+  const all = ways.flatMap((way) => [known[way], totals?.exact[way][0], totals?.network[way][0]]);
+  const reach = Math.max(1e-9, ...all.filter(Number.isFinite));
+  const estimated = ([who, name]) => row(name, ways.map((way) => estimateBar(totals?.[who][way], known[way], reach)));
+  const exact = ways.map((way) => [known[way] === undefined ? "…" : exactNats(known[way])]);
+  return [title, head, row("counted", exact), ...Object.entries(ROWS).map(estimated)];
 }
 
-function cell(tag, textContent, scope) {
-  const element = make(tag, { textContent });
+function cell(tag, scope, ...children) {
+  const element = make(tag, {}, ...children);
   if (scope) element.scope = scope;
   return element;
 }
