@@ -57,7 +57,7 @@ def rivals():
     """Words of captions with the captions that could stand there, and their prior."""
     for number in (0, 777, 12345, 23456):
         text = scenes.captions(scenes.scenes()[number])[0]
-        for start, _, word in units(text, grammar.PHRASES):
+        for start, *_ in units(text, grammar.PHRASES):
             found = scenes.alternatives(text, start)
             about = {"texts": found.conditions, "prior": found.prior.tolist()}
             yield {"text": text, "word": start} | about
@@ -102,11 +102,12 @@ BROKEN = {
     "an activation left out": ("v / (1 + Math.exp(-v))", "v", "network", "hundred"),
     "words that see what follows": ("n, n, width, true)", "n, n, width, false)", "network", "embedded"),
     "a norm with another width": ("eps: 1e-6", "eps: 1e-2", "network", "hundred"),
-    "errors that add": ("(a - b) ** 2", "(a + b) ** 2", "draws", "sweeps"),
+    "errors that add": ("value(a) - value(b)) ** 2", "value(a) + value(b)) ** 2", "draws", "sweeps"),
     "alternatives without their prior": ("(log, a) => log - ", "(log, a) => -", "draws", "sweeps"),
 }
 
 
+@pytest.mark.slow  # six runs of node
 @pytest.mark.parametrize("what", BROKEN)
 def test_a_broken_network_is_found(folder, tmp_path, what):
     find, change, file, tests = BROKEN[what]
@@ -117,7 +118,7 @@ def test_a_broken_network_is_found(folder, tmp_path, what):
     assert done.returncode != 0 and "AssertionError" in done.stdout, what
 
 
-@pytest.mark.parametrize("layer", ["mid_block.resnets.1.conv2", "up_blocks.2.resnets.0.conv_shortcut"])
+@pytest.mark.parametrize("layer", ["mid_block.resnets.1.conv2"])
 def test_a_changed_layer_is_found(folder, tmp_path, layer):
     """A layer's weights, changed by a thousandth."""
     few(folder, tmp_path)

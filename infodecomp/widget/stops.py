@@ -72,10 +72,10 @@ STOPS: tuple[dict[str, Any], ...] = (
     },
     {
         "title": "learned",
-        "sentence": "A network has learned this world from pictures and captions. Press “Ask the trained network too”: it"
-        " sees the same noise as the exact denoiser.",
-        "question": "In its own context the network says more than {colour} nats of “red”; against the alternatives it does"
-        " not. Where does the surplus come from?",
+        "sentence": "A network has learned this world from pictures and captions. Press “Ask the trained network too”:"
+        " it sees the same noise as the exact denoiser.",
+        "question": "In its own context the network says more than {colour} nats of “red”; against the alternatives it"
+        " does not. Where does the surplus come from?",
         "answer": "Without “red” the right answer is the mean of four colours, which the network draws worse than one"
         " of them: the two pictures below its numbers show it. That error counts as information of the word. Against"
         " four whole captions there is no such mean to be drawn; by Bayes’ rule it can say ln 4 = {colour} at most.",

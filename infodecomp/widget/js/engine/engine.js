@@ -9,8 +9,8 @@ import { gaussian } from "./random.js";
 import { alternatives, captions, orders, wordings } from "./variants.js";
 
 const ABOUT_A_WORLD = {
-  picture, rgba, readings, possible, units, alternatives, wordings, orders, captions, logProb, gaussian, questions, rivals,
-  denoise, look, flow,
+  picture, rgba, readings, possible, units, alternatives, wordings, orders, captions, logProb, gaussian, questions,
+  rivals, denoise, look, flow,
 };
 
 /**

@@ -23,34 +23,34 @@ export class Tally {
 
   /** {exact, network}: of each {own, against}, which are [nats, standard error]. */
   totals() {
+    if (this.counted === this.pairs.length) return this.known;
+    this.counted = this.pairs.length;
     const of = (who) => {
       const pairs = this.pairs.map((pair) => pair[who]);
-      return { own: meanOf(pairs, ([caption, rest]) => rest - caption), against: this.against(pairs) };
+      const own = ([caption, rest]) => rest - caption;
+      return { own: [meanOf(pairs, own), errorOf(pairs, own)], against: this.against(pairs) };
     };
-    return Object.fromEntries(DENOISERS.map((who) => [who, of(who)]));
+    return (this.known = Object.fromEntries(DENOISERS.map((who) => [who, of(who)])));
   }
 
   /** Bayes' rule over the alternatives: −log Σ_a π_a p(x|a)/p(x|caption), the ratios from the same draws. */
   against(pairs) {
     const behind = (errors, a) => (a === 0 ? 0 : errors[a + 1] - errors[0]); // of the caption's, in nats
-    const evidence = this.logPrior.map((log, a) => log - meanOf(pairs, (errors) => behind(errors, a))[0]);
+    const evidence = this.logPrior.map((log, a) => log - meanOf(pairs, (errors) => behind(errors, a)));
     const most = Math.max(...evidence);
     const weights = evidence.map((log) => Math.exp(log - most));
     const sum = weights.reduce((a, b) => a + b);
     const share = (errors) => weights.reduce((total, weight, a) => total + (weight / sum) * behind(errors, a), 0);
-    return [-most - Math.log(sum), meanOf(pairs, share)[1]];
+    return [-most - Math.log(sum), errorOf(pairs, share)];
   }
 }
 
-/** [mean, standard error] of a value of each draw, from the differences within pairs. */
-function meanOf(pairs, value) {
-  let [sum, squares, fourths] = [0, 0, 0];
-  for (const [first, second] of pairs) {
-    const [a, b] = [value(first), value(second)];
-    sum += a + b;
-    squares += (a - b) ** 2;
-    fourths += (a - b) ** 4;
-  }
-  const draws = 2 * pairs.length;
-  return [sum / draws, (widening(squares, fourths, pairs.length) * Math.sqrt(squares)) / draws];
+const meanOf = (pairs, value) => pairs.reduce((sum, [a, b]) => sum + value(a) + value(b), 0) / (2 * pairs.length);
+
+/** The standard error of the mean of a value of each draw, from the differences within pairs. */
+function errorOf(pairs, value) {
+  const squares = pairs.map(([a, b]) => (value(a) - value(b)) ** 2);
+  const sum = squares.reduce((total, square) => total + square, 0);
+  const fourths = squares.reduce((total, square) => total + square ** 2, 0);
+  return (widening(sum, fourths, pairs.length) * Math.sqrt(sum)) / (2 * pairs.length);
 }

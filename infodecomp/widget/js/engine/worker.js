@@ -44,10 +44,8 @@ const answers = {
     working.network = loadNetwork(data);
   },
   draws(question, job) {
-    job.spent = 0;
-    job.evaluations = 0;
-    job.pair = question.first;
-    job.step = () => stepDraws(job, question);
+    Object.assign(job, { spent: 0, evaluations: 0, pair: question.first });
+    if (question.first < question.most) job.step = () => stepDraws(job, question);
   },
   guesses(question) {
     postMessage({ what: "guesses", id: question.id, ...bothGuesses(working.engine.world, working.network, question) });

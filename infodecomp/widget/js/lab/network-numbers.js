@@ -17,7 +17,8 @@ export function numbersTable(lab, tally, word) {
   if (!tally) return [];
   const title = make("caption", { textContent: `“${word}”, iˢ in nats` });
   const head = make("tr", {}, make("td"), ...Object.values(COLUMNS).map((text) => cell("th", "col", text)));
-  const row = (name, cells) => make("tr", {}, cell("th", "row", name), ...cells.map((parts) => cell("td", "", ...parts)));
+  const shown = (parts) => cell("td", "", ...parts);
+  const row = (name, cells) => make("tr", {}, cell("th", "row", name), ...cells.map(shown));
   const known = counted(lab);
   const totals = tally.draws() ? tally.totals() : null;
   const ways = Object.keys(COLUMNS);

@@ -50,7 +50,8 @@ class NetworkPanel {
     this.said.textContent = `Loading ${MEGABYTES} MB …`;
     try {
       const { halves, ...about } = await this.packs.get(PACK);
-      this.begin({ ...about, halves: await inflated(halves) });
+      const weights = await inflated(halves);
+      if (!this.lab.workers.ended) this.begin({ ...about, halves: weights });
       this.said.textContent = "";
     } catch (error) {
       this.said.textContent = error.message;

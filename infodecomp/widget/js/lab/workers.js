@@ -31,6 +31,7 @@ export class Workers {
   }
 
   end() {
+    this.ended = true;
     for (const worker of this.started) worker.terminate();
     URL.revokeObjectURL(this.address);
   }

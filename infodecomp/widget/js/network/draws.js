@@ -16,7 +16,7 @@ function exactGuess(world, seen, z, rows) {
 
 /**
  * A pair of draws of log-SNR and noise, on which both denoisers are asked under the same texts. Yields between
- * evaluations, and returns {exact, network}: of each draw a list, for each text half the squared error over the density.
+ * evaluations, and returns {exact, network}: of each draw, for each text, half the squared error over the density.
  */
 export function* pairOfDraws(world, net, { scene, texts, seed }, pair) {
   const x = picture(world, scene);
