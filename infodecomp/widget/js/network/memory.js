@@ -1,6 +1,6 @@
 import { kernels } from "../kernels/kernels.js";
 
-const SPARE = 2 ** 21; // floats beside the weights, of which an evaluation needs three quarters
+const SPARE = 2 ** 21; // floats beside the weights, of which an evaluation needs three fifths
 
 /**
  * A network's weights in the memory of the kernels, and where each begins: places {name: [first float, outputs,
