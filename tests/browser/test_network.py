@@ -84,10 +84,10 @@ def test_network_and_exact_denoiser_converge_side_by_side(page):
     assert page.execute_script("return document.querySelector('.lab-live').dataset.draws") is None
     assert find(page, "button").text == "Ask the trained network too (8.6 MB)"
     find(page, "button").click()
-    found = stopped(page, 128)
+    found = stopped(page, 64)
     assert found["counted"] == [[1.386], [1.386]]
     scene = read(page.execute_script("return document.querySelector('a.link').hash").removeprefix("#lab:"))["scene"]
-    expected = by_package(NetworkScenes(NETWORK), scene, "red", 256)
+    expected = by_package(NetworkScenes(NETWORK), scene, "red", 128)
     for (nats, error), (other, other_error) in zip(found["network"], expected, strict=True):
         assert abs(nats - other) < 4 * math.hypot(error, other_error) + 0.01
     for nats, error in found["exact denoiser"]:
