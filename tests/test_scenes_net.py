@@ -7,7 +7,6 @@ import torch
 
 import infodecomp as idc
 from infodecomp import scenes as sc
-from infodecomp.integrate import Piecewise
 from infodecomp.scenes import report
 from infodecomp.scenes.edits import swaps
 from infodecomp.scenes.excess import BANDS, best
@@ -32,14 +31,6 @@ def test_the_weights_are_those_of_the_record():
     assert (NETWORK / "README.md").read_text() == report.card(RECORD)
 
 
-def drawn_from(said):
-    """The proposal of the record, of before the one that scenes have now: σ(a(α + b))·σ(−c(α + d)) + floor."""
-    edges = torch.linspace(*MODEL.logsnr_range, 57, dtype=torch.float64)
-    middle, (a, b), (c, d) = (edges[1:] + edges[:-1]) / 2, said["rise"], said["fall"]
-    density = torch.sigmoid(a * (middle + b)) * torch.sigmoid(-c * (middle + d)) + said["floor"]
-    return Piecewise(edges, density * edges.diff())
-
-
 @pytest.mark.slow  # several thousand evaluations of the network, two minutes
 @pytest.mark.parametrize("kind", ["colour", "relation"])
 def test_the_records_words_are_what_the_command_measures(kind):
@@ -48,7 +39,7 @@ def test_the_records_words_are_what_the_command_measures(kind):
     every = report.rows_of(kind, line["count"])
     rows = every[:4]
     x = MODEL.encode([sc.render(row[0]) for row in rows])
-    options = {"samples": RECORD["settings"]["samples"], "proposal": drawn_from(RECORD["settings"]["proposal"])}
+    options = {"samples": RECORD["settings"]["samples"]}
     own = idc.pointwise_information(MODEL, x, [r[1] for r in rows], [r[2] for r in rows], kind="standard", **options)
     each = [sc.alternatives(row[1], row[3]) for row in rows]
     against = idc.posterior(MODEL, x, idc.Alternatives.stack(each), **options).information
