@@ -125,10 +125,11 @@ def test_what_the_chapter_says():
     share = lambda marks: marks.count("1") / len(marks.replace("-", ""))  # noqa: E731
     for kind in ("relation", "colours", "nouns", "replaced", "other"):
         assert share(exact["orthogonal"][kind]) == 0 and share(exact["standard"][kind]) == 1
-    for kind in ("colours", "nouns", "replaced", "other", "other, mixed"):
-        assert share(net["orthogonal"][kind]) < 0.1 and share(net["standard"][kind]) > 0.98
+    for kind in ("relation", "colours", "nouns", "replaced", "other"):
+        assert share(net["orthogonal"][kind]) < 0.02 and share(net["standard"][kind]) > 0.98
+    assert share(net["orthogonal"]["other, mixed"]) < 0.2 and share(net["standard"]["other, mixed"]) > 0.98
     for order in ranking.ORDERS[1:]:
-        assert share(net["orthogonal"][order]) > 0.6 and share(net["text"][order]) > 0.98
+        assert share(net["orthogonal"][order]) > 0.5 and share(net["text"][order]) > 0.98
     blind = RECORD["denoisers"]["another picture"]["scores"]["orthogonal"]
     for order in ranking.ORDERS[1:]:
         assert share(blind[order]) > 0.7
