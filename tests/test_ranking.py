@@ -103,7 +103,7 @@ def test_the_record_is_of_these_captions_and_weights():
     for name, digest in RECORD["denoisers"]["scenes-net"]["sha256"].items():
         assert hashlib.sha256((NETWORK / name).read_bytes()).hexdigest() == digest
     for name, part in RECORD["denoisers"].items():
-        count = COUNT if name in ("exact", "scenes-net") else FEW
+        count = COUNT if name in ("exact", "scenes-net", "green") else FEW
         assert part["count"] == count and all(len(marks) == count for marks in part["scores"]["standard"].values())
         assert "training" in part or name in ("exact", "another picture")
 
@@ -125,15 +125,17 @@ def test_what_the_chapter_says():
     share = lambda marks: marks.count("1") / len(marks.replace("-", ""))  # noqa: E731
     for kind in ("relation", "colours", "nouns", "replaced", "other"):
         assert share(exact["orthogonal"][kind]) == 0 and share(exact["standard"][kind]) == 1
-    for kind in ("colours", "nouns", "replaced", "other", "other, mixed"):
-        assert share(net["orthogonal"][kind]) < 0.1 and share(net["standard"][kind]) > 0.98
+    for kind in ("relation", "colours", "nouns", "replaced", "other"):
+        assert share(net["orthogonal"][kind]) < 0.02 and share(net["standard"][kind]) > 0.98
+    assert share(net["orthogonal"]["other, mixed"]) < 0.2 and share(net["standard"]["other, mixed"]) > 0.98
     for order in ranking.ORDERS[1:]:
-        assert share(net["orthogonal"][order]) > 0.6 and share(net["text"][order]) > 0.98
+        assert share(net["orthogonal"][order]) > 0.5 and share(net["text"][order]) > 0.98
     blind = RECORD["denoisers"]["another picture"]["scores"]["orthogonal"]
     for order in ranking.ORDERS[1:]:
         assert share(blind[order]) > 0.7
-    late = [d["scores"] for n, d in RECORD["denoisers"].items() if n.startswith("step") and int(n.split()[1]) >= 1000]
-    assert len(late) >= 2
-    for scores in late:
+    trained = ("earlier 1000", "earlier 2000", "earlier 4000", "step 4000", "scenes-net")
+    for scores in (RECORD["denoisers"][name]["scores"] for name in trained):
         for kind in ("relation", "colours"):
             assert share(scores["orthogonal"][kind]) < 0.02 and share(scores["standard"][kind]) > 0.98
+    green = RECORD["denoisers"]["green"]["scores"]
+    assert all(abs(share(green[score]["relation"]) - 0.5) < 0.1 for score in ("orthogonal", "standard"))

@@ -1,7 +1,8 @@
 """`make bench`: what estimates cost, as ratios within one run on this machine. Prints and stores a record (JSON).
 
 Chapter 17 is drawn from it. `python tests/benchmarks/bench.py --quick` only tries it, and stores nothing; `--only PART`
-measures some parts anew and keeps the others, if the record is of this machine.
+measures some parts anew and keeps the others, if the record is of this machine. With new weights of the same
+architecture, `--only precision network` measures what depends on the weights and keeps the times of the old ones.
 """
 
 import argparse
@@ -17,11 +18,12 @@ from pathlib import Path
 import torch
 from growth import measure_growth
 from overhead import CAPTION, SCENE, measure_overhead, quantiles
-from samples import measure_samples
+from samples import measure_network, measure_samples
 
 import infodecomp as idc
 from infodecomp.experiments.origin import hashes
 
+COUNTS = {"samples", "network", "evaluations_per_sample", "precision"}  # no times: the same everywhere
 RECORD = Path(idc.__file__).parent / "experiments" / "records" / "cost.json"
 
 
@@ -108,11 +110,13 @@ def main(quick, only):
     record = {"date": str(date.today()), "machine": machine()}
     if only:
         known = json.loads(RECORD.read_text(encoding="utf-8"))
-        timed = set(only) - {"samples", "evaluations_per_sample"}  # these are counts, the same everywhere
+        timed = set(only) - COUNTS
         if timed and known["machine"] != record["machine"]:
             sys.exit(f"the record is of another machine: {known['machine']}")
         record = known | (record if timed else {})
+        kept = known.get("timed_weights", known["weights"])  # times depend on the architecture, not on the weights
     record["weights"] = hashes("scenes-net")
+    record["timed_weights"] = kept if only else record["weights"]
     parts = {
         "import_seconds": lambda: measure_start(1 if quick else 5),
         "overhead": lambda: measure_overhead(quick),
@@ -123,12 +127,11 @@ def main(quick, only):
         "samples": lambda: measure_samples(quick=quick),
     }
     for name in only or parts:
-        part = parts[name]
+        part = (parts | {"network": lambda: measure_network(quick=quick)})[name]
         begun = time.perf_counter()
-        record[name] = part()
-        print(
-            f"{name} ({time.perf_counter() - begun:.0f} s)\n{json.dumps(record[name], ensure_ascii=False)}", flush=True
-        )
+        place, key = (record["samples"], "network") if name == "network" else (record, name)
+        place[key] = part()
+        print(f"{name} ({time.perf_counter() - begun:.0f} s)\n{json.dumps(place[key], ensure_ascii=False)}", flush=True)
     if not quick:
         RECORD.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         print(f"written to {RECORD}")
