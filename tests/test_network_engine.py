@@ -118,14 +118,15 @@ def test_a_broken_network_is_found(folder, tmp_path, what):
     assert done.returncode != 0 and "AssertionError" in done.stdout, what
 
 
-@pytest.mark.parametrize("layer", ["mid_block.resnets.1.conv2"])
+@pytest.mark.parametrize("layer", ["up_blocks.1.resnets.0.conv2", "mid_block.resnets.1.conv2", "text.encoder.layers.0.mlp.fc1"])
 def test_a_changed_layer_is_found(folder, tmp_path, layer):
-    """A layer's weights, changed by a thousandth."""
+    """A layer's weights, changed by a hundredth."""
     few(folder, tmp_path)
     pack = json.loads((folder / "values.json").read_text(encoding="utf-8"))["network"]
     start, outputs, inputs = pack["places"][f"{layer}.weight"]
     halves = np.frombuffer((folder / "halves.bin").read_bytes(), np.uint8).reshape(2, -1).T.copy().view("<f2")[:, 0]
-    halves[start : start + outputs * inputs] *= np.float16(1.001)
+    size = 9 * outputs * inputs if "conv" in layer else outputs * inputs
+    halves[start : start + size] *= np.float16(1.01)
     (tmp_path / "halves.bin").write_bytes(halves.view(np.uint8).reshape(-1, 2).T.tobytes())
     done = run(tmp_path, "network", "hundred")
     assert done.returncode != 0 and "AssertionError" in done.stdout

@@ -32,6 +32,7 @@ def test_the_weights_are_those_of_the_record():
 
 
 @pytest.mark.slow  # several thousand evaluations of the network, two minutes
+@pytest.mark.filterwarnings("ignore:nats lie outside")  # the range is the network's
 @pytest.mark.parametrize("kind", ["colour", "relation"])
 def test_the_records_words_are_what_the_command_measures(kind):
     """Noise is keyed by row, so that the first rows alone give the numbers of the whole table again."""
