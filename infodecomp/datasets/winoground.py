@@ -72,9 +72,8 @@ def _item(folder: str, images: str, number: int, line: str) -> Item:
         key = need(entry, "id", int)
         if not 0 <= key < 10**9:
             raise Broken("bad entry", f"id must be a number from 0, got {key}")
-        item = item._replace(
-            id=f"winoground/{key:06d}", group=need({"collapsed_tag": ""} | entry, "collapsed_tag", str)
-        )
+        tag = need({"collapsed_tag": ""} | entry, "collapsed_tag", str)
+        item = item._replace(id=f"winoground/{key:06d}", group=tag)
         captions, names = (tuple(need(entry, f"{part}_{k}", str) for k in (0, 1)) for part in ("caption", "image"))
         item = item._replace(captions=captions, images=tuple(os.path.join(images, _file(name)) for name in names))
         differ(captions)

@@ -21,7 +21,8 @@ def text(folder: Path, task: str | None = None) -> str:
     names = there(folder) if task is None else [task]
     if not names:
         raise ValueError(f"data must be a folder with the files of {', '.join(NAMES)}, got {folder}")
-    lines, errors = [], []
+    lines: list[str] = []
+    errors: list[str] = []
     for name in names:
         try:
             lines += _of_coco(folder, name) if name == OURS or name.endswith(".csv") else _of_task(folder, name)
@@ -50,7 +51,8 @@ def _of_task(folder: Path, task: str) -> Iterator[str]:
     """A line about each split of a task of captions, and about each kind of SugarCrepe."""
     found = [split for split, path in _splits(folder, task).items() if path.is_file()] if task in aro.TASKS else []
     for split in found or ["test"]:
-        items, seen = tasks.load(folder, task, split), {}
+        items = tasks.load(folder, task, split)
+        seen: dict = {}
         yield _counts(f"{task}, {split}" if split != "test" else task, items, seen)
         if task == "sugarcrepe":
             groups = {kind: [item for item in items if item.group == kind] for kind in sugarcrepe.KINDS}

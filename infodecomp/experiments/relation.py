@@ -8,7 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -139,11 +139,11 @@ def measure(
     """
     if item.broken:
         raise Broken(item.broken, item.detail)
-    options = {"samples": samples, "seed": seed, "batch_size": batch_size, "others": others}
+    noise: dict[str, Any] = {"samples": samples, "seed": seed, "batch_size": batch_size}
     captions = list(item.captions)
-    scores = scored(model, item.open(), captions, **options)
+    scores = scored(model, item.open(), captions, others=others, **noise)
     if items is not None:
-        exchanged = scored(model, other_picture(item, items), captions, **options)
+        exchanged = scored(model, other_picture(item, items), captions, others=others, **noise)
         scores |= {name + OTHER: row for name, row in exchanged.items()}
     return {"group": item.group, "image": item.image, "scores": scores}
 

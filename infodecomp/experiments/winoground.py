@@ -7,6 +7,7 @@ a score that does not see them has 0 of all three.
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 from ..datasets.items import Broken
 from ..datasets.winoground import Item
@@ -16,7 +17,7 @@ from .relation import SCORES, Accuracy, accuracy, scored
 from .runner import heading
 
 CHANCE = {"text": 25.0, "image": 25.0, "group": 16.7}
-CLIP = {"text": 30.75, "image": 10.5, "group": 8.0}  # ViT-B/32, Table 3 of Thrush et al.
+CLIP = {"text": 30.75, "image": 10.5, "group": 8.0}  # ViT-B/32, of Thrush et al. (2022)
 SENTENCE = "The exchange of pictures is in the item: a score that does not see the picture has 0 of all three."
 
 
@@ -35,8 +36,8 @@ def measure(
     """
     if item.broken:
         raise Broken(item.broken, item.detail)
-    options = {"samples": samples, "seed": seed, "batch_size": batch_size, "others": others}
-    rows = [scored(model, picture, list(item.captions), **options) for picture in item.open()]
+    noise: dict[str, Any] = {"samples": samples, "seed": seed, "batch_size": batch_size}
+    rows = [scored(model, picture, list(item.captions), others=others, **noise) for picture in item.open()]
     return {"group": item.group, "scores": {name: [row[name] for row in rows] for name in rows[0]}}
 
 
