@@ -106,9 +106,17 @@ def test_the_optimal_denoiser_keeps_its_range():
 
 
 def test_many_small_faults_of_one_sign_are_seen_in_their_sum():
-    slight = idc.lights.trusted_range(faulty(-6.0, 0.98), X, Y, proposal=WIDE, samples=96, bands=48, limit=3.9)
+    """Normal data, of which y says nothing; told it, the estimate is a little off everywhere, by the signs of z."""
+
+    def denoiser(z, logsnr, condition):
+        best = torch.sigmoid(-logsnr).sqrt()[:, None] * z
+        off = 0.02 * torch.sigmoid(logsnr).sqrt()[:, None] * z.roll(1, 1).sign()
+        return best if condition is None else best + off
+
+    x = torch.randn(1000, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    slight = idc.lights.trusted_range(denoiser, x, "y", proposal=WIDE, samples=96, bands=48, limit=3.8)
     assert (slight.gap.abs() < slight.limit * slight.stderr).all()
-    assert slight.range[1] < 6.0
+    assert slight.range[1] - slight.range[0] < 8
 
 
 def test_gaps_of_bands_add_up_to_the_matched_gap():
