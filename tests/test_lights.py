@@ -110,7 +110,7 @@ def test_many_small_faults_of_one_sign_are_seen_in_their_sum():
 
     def denoiser(z, logsnr, condition):
         best = torch.sigmoid(-logsnr).sqrt()[:, None] * z
-        off = 0.02 * torch.sigmoid(logsnr).sqrt()[:, None] * z.roll(1, 1).sign()
+        off = 0.02 * torch.sigmoid(logsnr).sqrt()[:, None] * z.roll(-1, 1).sign()
         return best if condition is None else best + off
 
     x = torch.randn(1000, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
