@@ -116,7 +116,7 @@ def test_many_small_faults_of_one_sign_are_seen_in_their_sum():
     x = torch.randn(1000, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     slight = idc.lights.trusted_range(denoiser, x, "y", proposal=WIDE, samples=96, bands=48, limit=3.8)
     assert (slight.gap.abs() < slight.limit * slight.stderr).all()
-    assert slight.range[1] - slight.range[0] < 8
+    assert slight.range[1] - slight.range[0] < 9  # of 12
 
 
 def test_gaps_of_bands_add_up_to_the_matched_gap():
