@@ -125,7 +125,16 @@ def test_gaps_of_bands_add_up_to_the_matched_gap():
     assert bands.gap.sum().item() == pytest.approx(whole.nats.mean().item(), rel=1e-6)
 
 
-@pytest.mark.parametrize("options, says", [({"bands": 0}, "bands must"), ({"limit": -1.0}, "limit must")])
+def test_a_tolerated_fault_is_none():
+    found = idc.lights.trusted_range(faulty(2.0), X, Y, proposal=WIDE, samples=48, tolerance=5.0)
+    assert found.range == (-6.0, 6.0) and (found.gap.abs() > found.limit * found.stderr).any()
+    assert str(found).count("fault") == 1  # in the last line
+
+
+@pytest.mark.parametrize(
+    "options, says",
+    [({"tolerance": -1.0}, "tolerance must"), ({"bands": 0}, "bands must"), ({"limit": -1.0}, "limit must")],
+)
 def test_a_trusted_range_needs_bands_and_a_limit(options, says):
     with pytest.raises(ValueError, match=says):
         idc.lights.trusted_range(OPTIMAL, X, Y, proposal=WIDE, **options)
