@@ -88,10 +88,18 @@ def trusted_range(
     each = torch.zeros(len(x), bands, dtype=torch.float64)
     each.scatter_add_(1, place, integrand * weight / logsnr.shape[1])
 
-    def beyond(values: torch.Tensor) -> bool:
+    first, last = _longest(each, limit, tolerance)
+    kept = (float(edges[first]), float(edges[last])) if last > first else None
+    return Trusted(kept, edges, each.mean(0), each.std(0) / len(x) ** 0.5, limit, tolerance)
+
+
+def _longest(each, limit, tolerance):
+    """First and last edge of the longest run of bands without a fault; each (B, bands)."""
+
+    def beyond(values):
         return bool(values.mean().abs() > max(limit * values.std().item() / len(values) ** 0.5, tolerance))
 
-    runs, start = [(0, 0)], 0
+    runs, start, bands = [(0, 0)], 0, each.shape[1]
     for band in range(bands + 1):
         if band == bands or beyond(each[:, band]):
             stop = band
@@ -99,9 +107,7 @@ def trusted_range(
                 stop -= 1
             runs.append((start, stop))
             start = band + 1
-    first, last = max(runs, key=lambda run: run[1] - run[0])
-    kept = (float(edges[first]), float(edges[last])) if last > first else None
-    return Trusted(kept, edges, each.mean(0), each.std(0) / len(x) ** 0.5, limit, tolerance)
+    return max(runs, key=lambda run: run[1] - run[0])
 
 
 def shuffled_gap(

@@ -118,7 +118,9 @@ def test_a_broken_network_is_found(folder, tmp_path, what):
     assert done.returncode != 0 and "AssertionError" in done.stdout, what
 
 
-@pytest.mark.parametrize("layer", ["up_blocks.1.resnets.0.conv2", "mid_block.resnets.1.conv2", "text.encoder.layers.0.mlp.fc1"])
+@pytest.mark.parametrize(
+    "layer", ["up_blocks.1.resnets.0.conv2", "mid_block.resnets.1.conv2", "text.encoder.layers.0.mlp.fc1"]
+)
 def test_a_changed_layer_is_found(folder, tmp_path, layer):
     """A layer's weights, changed by a hundredth."""
     few(folder, tmp_path)

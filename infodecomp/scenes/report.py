@@ -148,7 +148,7 @@ def card(record: dict) -> str:
 
 
 def _plus_minus(pair):
-    return "{:.2f} ± {:.2f}".format(round(pair[0], 2) + 0.0, pair[1])  # no −0.00
+    return f"{round(pair[0], 2) + 0.0:.2f} ± {pair[1]:.2f}"  # no −0.00
 
 
 def _share(pair, count):
