@@ -26,6 +26,7 @@ from .elsewhere import FILES, NETWORKS, Digits, digits, squared_errors, verify
 from .folder import save
 
 WIDE, BLOCK, SEED = 8.0, 50, 31
+TOLERANCES = 0.0, 0.2  # nats per band
 LEVELS = tuple(float(a) for a in range(-6, 9))
 
 
@@ -74,7 +75,9 @@ def measured(model: Digits, images: torch.Tensor, labels: torch.Tensor, count: i
     verify(model, images, labels)
     x, told = model.encode(images[:count]), labels[:count]
     wide = uniform(model.logsnr_range[0], WIDE)
-    pairs = trusted_range(model, x, told, bands=14, samples=2 * samples, proposal=wide, seed=SEED)
+    options: dict[str, Any] = {"bands": 14, "samples": 2 * samples, "proposal": wide, "seed": SEED}
+    trusted = {str(nats): trusted_range(model, x, told, tolerance=nats, **options) for nats in TOLERANCES}
+    pairs = trusted["0.0"]
     first = torch.tensor([labels.tolist().index(k) for k in range(10)])
     return {
         "range": list(model.proposal.range),
@@ -84,7 +87,7 @@ def measured(model: Digits, images: torch.Tensor, labels: torch.Tensor, count: i
         "wide": {
             "edges": [round(edge, 3) for edge in pairs.edges.tolist()],
             "gap": [[round(v.item(), 4) for v in band] for band in zip(pairs.gap, pairs.stderr, strict=True)],
-            "trusted": pairs.range,
+            "trusted": {nats: found.range for nats, found in trusted.items()},
             "classes": in_blocks(model, x[: 2 * BLOCK], samples, WIDE),
         },
         "maps": maps(model, model.encode(images[first]), labels[first], 4 * samples),
