@@ -345,11 +345,11 @@ def test_a_question_that_cannot_be_asked(page):
     press(page, "drop")
     assert state(page)["text"] == "the cat left of the blue boat" and state(page)["question"] == "CMI"
     WebDriverWait(page, 10).until(lambda p: "not asked" in p.find_element(By.CSS_SELECTOR, ".numbers").text)
-    WebDriverWait(page, 10).until(lambda p: "not asked" in p.find_element(By.CSS_SELECTOR, "section .strip").text)
+    WebDriverWait(page, 10).until(lambda p: "not asked" in p.find_element(By.CSS_SELECTOR, ".look").text)
     samples(page)
     body = page.find_element(By.CSS_SELECTOR, ".lab-live").text
     assert "Most at" not in body and "believed" not in body
-    assert pixels(page, "canvas[role=application]").max() == 0 and pixels(page, "section .strip canvas")[1:4].max() == 0
+    assert pixels(page, "canvas[role=application]").max() == 0 and pixels(page, ".look canvas")[1:4].max() == 0
     press(page, "Play")
     WebDriverWait(page, 10).until(lambda p: "Not played" in p.find_element(By.CSS_SELECTOR, ".lab-live").text)
     assert page.execute_script("return document.activeElement.closest('.lab-live') !== null")
@@ -410,8 +410,8 @@ def test_page_answers_while_workers_compute(page):
     """Two workers; the slider shows its noisy picture while the estimate is still growing."""
     samples(page)
     radio(page, "ask", "MI").click()
-    WebDriverWait(page, 10).until(lambda p: pixels(p, "section .strip canvas").max() > 0)
-    shown = "return document.querySelector('section .strip canvas').toDataURL()"
+    WebDriverWait(page, 10).until(lambda p: pixels(p, ".look canvas").max() > 0)
+    shown = "return document.querySelector('.look canvas').toDataURL()"
     before = page.execute_script(shown)
     slide = "const s = document.querySelector('.slide input'); s.value = 2; s.dispatchEvent(new Event('input'))"
     page.execute_script(slide)
