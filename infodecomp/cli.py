@@ -1,4 +1,4 @@
-"""The commands relation, localize, intervene, report and scenes-data. Interrupted runs go on where they were."""
+"""The commands relation, localize, intervene, report, check-data and scenes-data. Interrupted runs go on."""
 
 import inspect
 import json
@@ -6,7 +6,7 @@ import math
 import os
 from collections import Counter
 from collections.abc import Callable
-from functools import partial, wraps
+from functools import wraps
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +15,8 @@ import typer
 from .checks import choice, whole
 from .datasets import aro, coco
 from .datasets import emoji as emoji_data
-from .experiments import baselines, intervention, localization, origin, progress
+from .datasets import tasks as named
+from .experiments import baselines, check, intervention, localization, origin, progress, winoground
 from .experiments import relation as relation_testing
 from .experiments.folder import read_items, read_settings, save
 from .experiments.options import Options, first_line
@@ -89,40 +90,63 @@ def _go(options, settings, items, files, prepare, evaluations, running, **others
 @_experiment
 def relation(
     options: Options,
-    tasks: Annotated[str, typer.Option(help="comma-separated, of " + ", ".join(aro.TASKS))] = ",".join(aro.TASKS),
+    tasks: Annotated[str, typer.Option(help="comma-separated, of " + ", ".join(named.TASKS))] = ",".join(aro.TASKS),
     split: str = "test",
     clip: Annotated[str | None, typer.Option(help="a CLIP of transformers, or “scenes”")] = None,
     text: Annotated[str | None, typer.Option(help="a causal language model, or “scenes”: a blind baseline")] = None,
     attention: Annotated[bool, typer.Option("--attention", help="pooled cross-attention too, of 20 draws")] = False,
+    other_picture: Annotated[
+        bool, typer.Option("--other-picture", help="score the captions with another item's picture too, a control")
+    ] = False,
 ) -> None:
-    """Relation testing on ARO: which of the captions does the model find in the picture?"""
+    """Relation testing on ARO, SugarCrepe, Winoground: which of the captions does the model find in the picture?"""
 
     def prepare(model):
-        if attention and not hasattr(model, "unet"):
-            raise ValueError(f"attention must come with a model that has it, got {options.model!r}")
-        others = {"attention": baselines.attention(model, batch_size=options.batch_size)} if attention else {}
-        if clip:
-            others["clip"] = baselines.scenes_clip(model) if clip == "scenes" else baselines.clip(clip, options.device)
-        if text:
-            blind = baselines.scenes_text if text == "scenes" else baselines.language_model(text, options.device)
-            others["text"] = blind
-        return lambda item: relation_testing.measure(model, item, others=others, **options.sampling(item))
-
-    def right(record):
-        return relation_testing.credit([record["scores"]["orthogonal"]]).item()
+        others = _baselines(model, options, clip, text, attention)
+        more = lambda item: {"items": each[_task(item.id)]} if other_picture else {}  # noqa: E731
+        measure = lambda item, **some: _kind(_task(item.id)).measure(model, item, others=others, **some)  # noqa: E731
+        return lambda item: measure(item, **options.sampling(item), **more(item))
 
     names = [name.strip() for name in tasks.split(",")]
     if len(set(names)) < len(names):
         raise ValueError(f"tasks must name each task once, got {tasks!r}")
-    files = [aro.file_of(options.data, task, split) for task in names]
+    if other_picture and "winoground" in names:
+        raise ValueError("other_picture must come without winoground, whose items exchange their two pictures anyway")
+    files = [file for task in names for file in named.files(options.data, task, split)]
     settings: dict = {"command": "relation", "data": str(options.data), "tasks": names, "split": split}
     settings |= {"samples": options.samples, "seed": options.seed, "limit": options.limit}
     settings |= {"clip": clip, "text": text, "attention": attention}
-    items = [item for task in names for item in aro.load(options.data, task, split)[: options.limit]]
-    running = "iᵒ, %", right, relation_testing.accuracy
+    settings |= {"other_picture": True} if other_picture else {}  # earlier runs have no such setting
+    each = {task: named.load(options.data, task, split) for task in names}
+    items = [item for task in names for item in each[task][: options.limit]]
+    running = "iᵒ, %", lambda record: _kind(_task(record["id"])).right(record), relation_testing.accuracy
     others = {name: model for name, model in (("clip", clip), ("text", text)) if model != "scenes"}
-    evaluations = lambda item: options.samples * (len(item.captions) + 1)  # noqa: E731
+    pictures = lambda item: 2 if other_picture or hasattr(item, "images") else 1  # noqa: E731
+    evaluations = lambda item: options.samples * (len(item.captions) + 1) * pictures(item)  # noqa: E731
     _go(options, settings, items, files, prepare, evaluations, running, **others)
+
+
+def _baselines(model, options, clip, text, attention):
+    """{name: score} of the other scores that are asked for."""
+    if attention and not hasattr(model, "unet"):
+        raise ValueError(f"attention must come with a model that has it, got {options.model!r}")
+    others = {"attention": baselines.attention(model, batch_size=options.batch_size)} if attention else {}
+    if clip:
+        others["clip"] = baselines.scenes_clip(model) if clip == "scenes" else baselines.clip(clip, options.device)
+    if text:
+        blind = baselines.scenes_text if text == "scenes" else baselines.language_model(text, options.device)
+        others["text"] = blind
+    return others
+
+
+def _task(name):
+    """The task of an item's id."""
+    return name.split("/")[0]
+
+
+def _kind(task):
+    """The experiment of a task of relation testing."""
+    return winoground if task == "winoground" else relation_testing
 
 
 @app.command(epilog=f"Example: infodecomp localize --data coco/ --out runs/it --model {SD}. {SHARE}")
@@ -192,18 +216,20 @@ def report(
     records, missing = in_order(out, ids)
     tasks: dict[str, list[dict]] = {}
     for one in records:
-        tasks.setdefault(one["id"].split("/")[0], []).append(one)
-    counts = Counter(i.split("/")[0] for i in missing)
-    summary: Callable[[list[dict]], dict]
+        tasks.setdefault(_task(one["id"]), []).append(one)
+    counts = Counter(map(_task, missing))
+    summary: Callable[[str, list[dict]], dict]
     if settings["command"] == "relation":
-        table, summary = relation_testing.report(tasks, least), partial(relation_testing.summary, least=least)
+        table = "\n".join(_kind(task).report({task: those}, least) for task, those in tasks.items())
+        summary = lambda task, those: _kind(task).summary(those, least)  # noqa: E731
     elif settings["command"] == "localize":
-        table, summary = localization.report(tasks, settings["samples"]), localization.summary
+        table = localization.report(tasks, settings["samples"])
+        summary = lambda _, those: localization.summary(those)  # noqa: E731
     else:
-        table, summary = intervention.report(tasks), intervention.summary
+        table, summary = intervention.report(tasks), lambda _, those: intervention.summary(those)
     if record is not None:
-        each = {task: tasks.get(task, []) for task in dict.fromkeys(i.split("/")[0] for i in ids)}
-        found = {task: condensed(those, summary(those), counts[task]) for task, those in each.items()}
+        each = {task: tasks.get(task, []) for task in dict.fromkeys(map(_task, ids))}
+        found = {task: condensed(those, summary(task, those), counts[task]) for task, those in each.items()}
         save(record, json.dumps(_plain(about | {"tasks": found}), indent=1) + "\n")
     if missing:
         table += f"\nNot measured yet: {dict(counts)}\n"
@@ -218,6 +244,18 @@ def _plain(value):
     if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]
     return None if isinstance(value, float) and math.isnan(value) else value
+
+
+@app.command(
+    epilog="Example: infodecomp check-data --data coco/; infodecomp check-data --data coco/ --task COCO-IT.csv"
+)
+@_told
+def check_data(
+    data: Annotated[Path, typer.Option(help="folder of the data set: its files and images")],
+    task: Annotated[str | None, typer.Option(help="one task, or a CSV file of the authors; else all there are")] = None,
+) -> None:
+    """Read files, captions, pictures and masks of the data sets: what there is, what is broken, what differs."""
+    typer.echo(check.text(data, task))
 
 
 @app.command(epilog="Example: infodecomp scenes-data aro --count 50; infodecomp scenes-data coco --format coco; "

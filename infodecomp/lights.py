@@ -1,14 +1,16 @@
 """Warning lights that need no ground truth: two means that are zero for optimal denoisers.
 
 Read them as gap.mean(): a mean over images with its standard error; the gap of one image means nothing. A mean near
-zero proves little: both have limited power, and errors of the two denoisers can cancel.
+zero proves little: both have limited power, and errors of the two denoisers can cancel. trusted_range looks at one of
+them band by band, and says up to which log-SNR a network shows no fault.
 """
 
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import torch
 
-from .checks import batch, number
+from .checks import batch, number, positive, whole
 from .denoiser import Condition, Denoiser, condition_length, take
 from .estimates.alternatives import Alternatives, along_paths
 from .estimates.estimate import Estimate
@@ -33,6 +35,79 @@ def matched_gap(
         return each[0] - each[1]
     both = compare(denoiser, x, [y, given], **options)
     return both.information(0, 1, "standard") - both.information(0, 1, "orthogonal")
+
+
+class Trusted(NamedTuple):
+    """What trusted_range found: matched gap per band of log-SNR, and the longest range that shows no fault."""
+
+    range: tuple[float, float] | None
+    edges: torch.Tensor
+    gap: torch.Tensor
+    stderr: torch.Tensor
+    limit: float
+    tolerance: float
+
+    def __str__(self) -> str:
+        lines = []
+        for (low, high), gap, error in zip(pairwise(self.edges.tolist()), self.gap, self.stderr, strict=True):
+            fault = "  fault" * bool(gap.abs() > max(self.limit * error, self.tolerance))
+            lines.append(f"{low:6.1f} to {high:5.1f}: {gap:7.2f} ± {error:.2f} nats{fault}")
+        found = "nowhere" if self.range is None else "from {:.1f} to {:.1f}".format(*self.range)
+        return "\n".join([*lines, f"no fault seen {found}"])
+
+
+def trusted_range(
+    denoiser: Denoiser,
+    x: torch.Tensor,
+    y: Condition,
+    given: Condition = None,
+    *,
+    bands: int = 12,
+    limit: float = 3.3,
+    tolerance: float = 0.0,
+    **options: Any,
+) -> Trusted:
+    """The log-SNRs at which a denoiser shows no fault, without ground truth: matched_gap in bands of equal width.
+
+    x (B, *shape) with their y, at least eight. A band shows a fault if its mean gap over images is beyond `limit`
+    standard errors and beyond the `tolerance` in nats: with many images faults are seen that matter little. The range
+    is the longest run of bands without one; it is cut at its clean end until the gap summed over it is within both too,
+    as many small faults of one sign add up. An optimal denoiser keeps its whole range in about 98 % of cases. Silence
+    proves little: with few images only large faults are seen.
+    Options as for infodecomp.pointwise_information (not kind, Alternatives); the bands divide the proposal's range.
+    ValueError for fewer than eight images, or bands, limit or tolerance that are none.
+    """
+    x, bands, limit = batch("x", x), whole("bands", bands, 1), positive("limit", limit)
+    tolerance = number("tolerance", tolerance, 0)
+    if len(x) < 8:
+        raise ValueError(f"x must have at least eight images, got {len(x)}")
+    found = matched_gap(denoiser, x, y, given, **options)
+    logsnr, integrand, weight = found.profile
+    edges = torch.linspace(*found.range, bands + 1, dtype=torch.float64)
+    place = torch.bucketize(logsnr, edges[1:-1])
+    each = torch.zeros(len(x), bands, dtype=torch.float64)
+    each.scatter_add_(1, place, integrand * weight / logsnr.shape[1])
+
+    first, last = _longest(each, limit, tolerance)
+    kept = (float(edges[first]), float(edges[last])) if last > first else None
+    return Trusted(kept, edges, each.mean(0), each.std(0) / len(x) ** 0.5, limit, tolerance)
+
+
+def _longest(each, limit, tolerance):
+    """First and last edge of the longest run of bands without a fault; each (B, bands)."""
+
+    def beyond(values):
+        return bool(values.mean().abs() > max(limit * values.std().item() / len(values) ** 0.5, tolerance))
+
+    runs, start, bands = [(0, 0)], 0, each.shape[1]
+    for band in range(bands + 1):
+        if band == bands or beyond(each[:, band]):
+            stop = band
+            while stop > start and beyond(each[:, start:stop].sum(1)):
+                stop -= 1
+            runs.append((start, stop))
+            start = band + 1
+    return max(runs, key=lambda run: run[1] - run[0])
 
 
 def shuffled_gap(

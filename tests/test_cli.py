@@ -211,7 +211,7 @@ def test_other_experiments_on_two_processes(arguments, pictures, tmp_path):
 
 
 def test_help_has_examples():
-    for command in ("relation", "localize", "intervene", "report", "scenes-data"):
+    for command in ("relation", "localize", "intervene", "report", "check-data", "scenes-data"):
         assert "Example: infodecomp" in CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "300"}).output
 
 

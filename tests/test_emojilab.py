@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import infodecomp as idc
 from infodecomp.drawings import Drawings, drawings
 from infodecomp.emoji import Emoji, ExactEmoji
-from infodecomp.widget import emojipack
+from infodecomp.widget import emojipack, packs
 from infodecomp.widget.emojilab import first
 from infodecomp.widget.emojistate import State, checked, link, read
 from infodecomp.widget.emojistops import STOPS, stops
@@ -181,7 +181,7 @@ def test_sizes():
     """What a reader waits for: a page of less than 150 kB, then 2.2 MB at most."""
     html = idc.EmojiLab().html()
     assert len(html.encode()) < 150_000
-    fetched = [emojipack.script(name) for name in (emojipack.PICTURES, "emoji-names-en")]
+    fetched = [packs.script(name, emojipack.pack(name)) for name in (emojipack.PICTURES, "emoji-names-en")]
     assert sum(len(text.encode()) for text in fetched) < 2_200_000
 
 

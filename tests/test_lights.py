@@ -72,3 +72,74 @@ def test_matched_gap_against_alternatives():
     options = {"samples": 1000, "proposal": idc.integrate.uniform(-7, 5)}
     mean, stderr = idc.matched_gap(denoiser, x, torch.eye(2)[k], each, **options).mean()
     assert abs(mean) < 3.3 * stderr < 0.2
+
+
+def faulty(above, factor=0.93):
+    """The optimal denoiser up to a log-SNR; beyond it its estimate is too small."""
+
+    def denoiser(z, logsnr, condition):
+        estimate = OPTIMAL(z, logsnr, condition)
+        return torch.where(logsnr[:, None] > above, factor, 1.0) * estimate
+
+    return denoiser
+
+
+WIDE = idc.integrate.uniform(-6.0, 6.0)
+
+
+def test_the_trusted_range_ends_where_the_fault_begins():
+    found = idc.lights.trusted_range(faulty(2.0), X, Y, proposal=WIDE, samples=48)
+    assert found.range == (-6.0, 2.0)
+    assert str(found).endswith("no fault seen from -6.0 to 2.0") and str(found).count("fault") > 1
+
+
+def test_the_optimal_denoiser_keeps_its_range():
+    """Twelve bands and a sum at 3.3 standard errors: .1 % each, so that 40 repeats lose two of them at most."""
+    kept = 0
+    for seed in range(40):
+        generator = torch.Generator().manual_seed(seed)
+        both = torch.randn(60, 2 * D, dtype=torch.float64, generator=generator) @ torch.linalg.cholesky(COV).T
+        y = both[:, D:], torch.ones(60, D, dtype=torch.bool)
+        found = idc.lights.trusted_range(OPTIMAL, both[:, :D], y, proposal=WIDE, samples=48, seed=seed)
+        kept += found.range == (-6.0, 6.0)
+    assert kept >= 38
+
+
+def test_many_small_faults_of_one_sign_are_seen_in_their_sum():
+    """Normal data, of which y says nothing; told it, the estimate is a little off everywhere, by the signs of z."""
+
+    def denoiser(z, logsnr, condition):
+        best = torch.sigmoid(-logsnr).sqrt()[:, None] * z
+        off = 0.02 * torch.sigmoid(logsnr).sqrt()[:, None] * z.roll(-1, 1).sign()
+        return best if condition is None else best + off
+
+    x = torch.randn(1000, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    slight = idc.lights.trusted_range(denoiser, x, "y", proposal=WIDE, samples=96, bands=48, limit=3.8)
+    assert (slight.gap.abs() < slight.limit * slight.stderr).all()
+    assert slight.range[1] - slight.range[0] < 9  # of 12
+
+
+def test_gaps_of_bands_add_up_to_the_matched_gap():
+    bands = idc.lights.trusted_range(faulty(2.0), X, Y, proposal=WIDE, samples=48)
+    whole = idc.matched_gap(faulty(2.0), X, Y, proposal=WIDE, samples=48)
+    assert bands.gap.sum().item() == pytest.approx(whole.nats.mean().item(), rel=1e-6)
+
+
+def test_a_tolerated_fault_is_none():
+    found = idc.lights.trusted_range(faulty(2.0), X, Y, proposal=WIDE, samples=48, tolerance=5.0)
+    assert found.range == (-6.0, 6.0) and (found.gap.abs() > found.limit * found.stderr).any()
+    assert str(found).count("fault") == 1  # in the last line
+
+
+@pytest.mark.parametrize(
+    "options, says",
+    [({"tolerance": -1.0}, "tolerance must"), ({"bands": 0}, "bands must"), ({"limit": -1.0}, "limit must")],
+)
+def test_a_trusted_range_needs_bands_and_a_limit(options, says):
+    with pytest.raises(ValueError, match=says):
+        idc.lights.trusted_range(OPTIMAL, X, Y, proposal=WIDE, **options)
+
+
+def test_a_trusted_range_needs_eight_images():
+    with pytest.raises(ValueError, match="at least eight"):
+        idc.lights.trusted_range(OPTIMAL, X[:7], (Y[0][:7], Y[1][:7]), proposal=WIDE)

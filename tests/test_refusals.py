@@ -68,8 +68,14 @@ RELATION = [
     *(("--limit=0", "limit must be"), ("--limit=-1", "limit must be"), ("--samples=3", "samples must be an even")),
     *(("--samples=0", "samples"), ("--seed=-1", "seed must be"), ("--batch-size=0", "batch_size must be")),
     *(("--tasks=vg_relation,vg_relation", "each task once"), ("--tasks=vg_relation,", "task must be one of")),
-    *(("--split=val", "split must be"), ("--split=train", "split must be"), ("--revision=main", "revision must")),
+    *(
+        ("--split=val", "split must be"),
+        ("--split=train", "split must be"),
+        ("--tasks=winoground", "examples.jsonl"),
+        ("--revision=main", "revision must"),
+    ),
     *(("--data=/nowhere", "visual_genome_relation.json"), ("--out=/dev/null/x", "Not a directory")),
+    *(("--tasks=sugarcrepe", "it lacks replace_obj.json"), ("--tasks=sugar", "sugarcrepe, winoground, got")),
     *(("--out=/dev/null", "out must be a folder"), ("--out=/proc/no/such", "/proc/no")),
 ]
 

@@ -8,7 +8,19 @@ import torch
 from scipy.stats import binomtest
 
 import infodecomp as idc
-from infodecomp.experiments.relation import Accuracy, accuracy, caption_scores, credit, paired, report, summary
+from infodecomp.datasets.aro import Item
+from infodecomp.datasets.items import Broken
+from infodecomp.experiments.relation import (
+    SENTENCE,
+    Accuracy,
+    accuracy,
+    caption_scores,
+    credit,
+    other_picture,
+    paired,
+    report,
+    summary,
+)
 from infodecomp.integrate import Logistic, uniform_weight
 
 
@@ -109,6 +121,34 @@ def test_summary_and_report_count_by_hand():
     clip = next(line for line in text.splitlines() if line.startswith("| clip"))
     assert "100.0" in clip and "+50.0" in clip and clip.endswith("| 51.4 |")
     assert str(Accuracy(0.5, 0.25, 0.75, 4)) == "50.0 [25.0, 75.0]"
+
+
+def test_rows_of_another_picture_are_compared_with_their_own():
+    records = [
+        {"id": f"sugarcrepe/swap_obj/{i:06d}", "group": "swap_obj",
+         "scores": {"orthogonal": [1.0, 2.0], "clip": [1.0, i % 2], "orthogonal, other picture": [1.0, i % 3]}}
+        for i in range(30)
+    ]  # fmt: skip
+    lines = report({"sugarcrepe": records}).splitlines()
+    (row,) = (line for line in lines if line.endswith(" to its own picture |  |"))
+    assert row.startswith("| iᵒ against the empty prompt (the paper's), other picture | 50.0") and "| +50.0 ±" in row
+    assert SENTENCE in lines and any(line.startswith("| swap_obj | 30 |") and "67.48" in line for line in lines)
+    assert SENTENCE not in report({"vg_relation": RECORDS})
+
+
+def test_the_other_picture_is_the_next_that_opens():
+    class Thing(Item):
+        def open(self):
+            if self.detail:
+                raise Broken("truncated image", self.detail)
+            return self.image
+
+    items = [Thing(f"t/{k}", image=image) for k, image in enumerate("aabcd")]
+    items[2] = items[2]._replace(broken="missing image")
+    items[3] = items[3]._replace(detail="cut off")
+    assert [other_picture(item, items) for item in items] == ["d", "d", "d", "d", "a"]
+    with pytest.raises(Broken, match="no other item of the task"):
+        other_picture(items[0], items[:2])
 
 
 def test_blind_baseline_knows_grammar_and_priors():

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from .items import Broken, broken_by, is_text, open_picture, path_of, read_json
+from .items import NUMBER, Broken, broken_by, differ, is_text, need, open_picture, path_of, read_json
 
 FILES = {"vg_relation": "visual_genome_relation.json", "vg_attribution": "visual_genome_attribution.json"}
 FILES |= {"coco_order": "coco_karpathy_{}.json", "flickr30k_order": "flickr30k_{}.json"}
@@ -32,7 +32,7 @@ REASONS = (
     *("image too large", "box outside image"),
 )
 SHUFFLES = ("nouns and adjectives", "all but nouns and adjectives", "within trigrams", "trigrams")  # in ARO's order
-WORDS, TRIES, NUMBER = 30, 64, (int, float)
+WORDS, TRIES = 30, 64
 
 
 class Item(NamedTuple):
@@ -107,24 +107,21 @@ def _items(name, folder, entry):
 
 def _pair(item, entry):
     """The item with the two captions and the box of a VG entry."""
-    captions = tuple(_need(entry, key, str) for key in ("true_caption", "false_caption"))
-    names = [_need(entry, "relation_name", str)] if "relation" in item.id else _need(entry, "attributes", list)
+    captions = tuple(need(entry, key, str) for key in ("true_caption", "false_caption"))
+    names = [need(entry, "relation_name", str)] if "relation" in item.id else need(entry, "attributes", list)
     if "attribution" in item.id and [is_text(name) for name in names] != [True, True]:
         raise Broken("bad entry", f"attributes must be two strings, got {names!r:.80}")
-    image = os.path.join("images", _need(entry, "image_path", str))
-    x, y, w, h = (round(_need(entry, f"bbox_{key}", NUMBER)) for key in "xywh")
-    if not all(caption.strip() for caption in captions):
-        raise Broken("empty caption", f"captions are {captions!r:.160}")
-    if captions[0] == captions[1]:
-        raise Broken("same caption", f"both are {captions[0]!r:.160}")
+    image = os.path.join("images", need(entry, "image_path", str))
+    x, y, w, h = (round(need(entry, f"bbox_{key}", NUMBER)) for key in "xywh")
+    differ(captions)
     group, box = ", ".join(sorted(names)), (x, y, x + w, y + h)
     return item._replace(group=group, captions=captions, image=image, box=box)
 
 
 def _order(item, entry, caption):
     """The item with one of an order entry's captions and its four perturbations."""
-    image = _need(entry, "image", str)
-    if not _need(entry, "caption", list) or not is_text(caption):
+    image = need(entry, "image", str)
+    if not need(entry, "caption", list) or not is_text(caption):
         raise Broken("bad entry", f"caption must be a list of strings, got {entry['caption']!r:.80}")
     words = re.sub(r'[.!"()*#:;~]', " ", caption.lower()).split()
     if not words:
@@ -136,17 +133,6 @@ def _order(item, entry, caption):
         raise Broken("same caption", f"{true!r} has no other order of {'; '.join(same)}")
     cut = f"{len(words)} words, cut to {WORDS}" * (len(words) > WORDS)
     return item._replace(captions=(true, *shuffled), image=image, detail=cut)
-
-
-def _need(entry, key, kind):
-    """entry[key], or Broken unless it is there and of this kind; numbers must be finite."""
-    if not isinstance(entry, dict) or key not in entry:
-        raise Broken("bad entry", f"no {key} in {entry!r:.160}")
-    value = entry[key]
-    fine = is_text(value) if kind is str else isinstance(value, kind) and not isinstance(value, bool)
-    if not fine or (kind is NUMBER and not abs(value) < 1e9):
-        raise Broken("bad entry", f"{key} must be a {'number' if kind is NUMBER else kind.__name__}, got {value!r:.80}")
-    return value
 
 
 def perturb(caption: str, key: str = "") -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from .annotations import Annotations, mask_of, read
 from .items import Broken, broken_by, is_text, open_picture, path_of, picture_size
 
 COLUMNS = ("Image ID", "Label", "correct_obj+context", "context", "correct_obj", "context_")
+NEEDED = COLUMNS[:-1]  # COCO-IT.csv has no more
 REASONS = (
     *("bad entry", "missing image", "truncated image", "image outside folder", "image too large"),
     *("word not in caption", "missing mask", "empty mask", "bad segmentation", "mask of another size"),
@@ -80,6 +81,11 @@ class Item(NamedTuple):
 def _annotations(folder):
     """val2017's instances."""
     return read(Path(folder) / "annotations" / "instances_val2017.json")
+
+
+def pictures(folder: str | Path) -> set[int]:
+    """The numbers of the pictures whose instances are in folder/annotations. ValueError if the file is missing."""
+    return set(_annotations(str(folder)).images)
 
 
 def find(caption: str, name: str) -> tuple[int, int] | None:
@@ -159,7 +165,11 @@ def _placed(item, caption, place):
     return item._replace(caption=caption, word=word, position=place[0], context=without(caption, *place))
 
 
-def _from_csv(folder, task):
+def table(folder: str | Path, task: str) -> tuple[list[str], list[dict | str]]:
+    """Columns and rows of a CSV file of the authors; in place of a row that cannot be read, text that says why.
+
+    ValueError for a file or columns that are missing.
+    """
     path = Path(folder) / task
     try:
         with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
@@ -167,9 +177,14 @@ def _from_csv(folder, task):
             columns, rows = list(reader.fieldnames or ()), list(_rows(reader))
     except (OSError, ValueError, csv.Error) as error:
         raise ValueError(f"task must be 'coco_it' or a CSV file in folder, got {error}") from error
-    missing = [column for column in COLUMNS if column not in columns]
+    missing = [column for column in NEEDED if column not in columns]
     if missing:
-        raise ValueError(f"{path} must have the columns {', '.join(COLUMNS)}, it lacks {', '.join(missing)}")
+        raise ValueError(f"{path} must have the columns {', '.join(NEEDED)}, it lacks {', '.join(missing)}")
+    return columns, rows
+
+
+def _from_csv(folder, task):
+    columns, rows = table(folder, task)
     kind, instances = next((c for c in columns if "type" in c.casefold()), "Label"), _annotations(folder)
     for k, row in enumerate(rows):
         item = Item(f"{Path(task).stem}/{k:06d}", folder=folder)

@@ -14,6 +14,7 @@ REASON = "cannot be measured"  # of an item with an error that its data set does
 MACHINE = re.compile(
     "out of memory|can't allocate memory|CUDA error|CUDNN_STATUS|CUBLAS_STATUS|HIP error", re.IGNORECASE
 )
+NUMBER = (int, float)
 PATHS = (errno.EACCES, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG)
 
 
@@ -51,6 +52,25 @@ def one_line(error: object, longest: int = 300) -> str:
 def is_text(value: Any) -> bool:
     """Whether a value is a str that can be written as UTF-8: half a surrogate pair, as JSON may have, cannot."""
     return isinstance(value, str) and not re.search("[\ud800-\udfff]", value)
+
+
+def need(entry: Any, key: str, kind: Any) -> Any:
+    """entry[key], or Broken unless it is there and of this kind: a type, or NUMBER, which must be finite."""
+    if not isinstance(entry, dict) or key not in entry:
+        raise Broken("bad entry", f"no {key} in {entry!r:.160}")
+    value = entry[key]
+    fine = is_text(value) if kind is str else isinstance(value, kind) and not isinstance(value, bool)
+    if not fine or (kind is NUMBER and not abs(value) < 1e9):
+        raise Broken("bad entry", f"{key} must be a {'number' if kind is NUMBER else kind.__name__}, got {value!r:.80}")
+    return value
+
+
+def differ(captions: tuple[str, ...]) -> None:
+    """Raises Broken unless both captions say something, and not the same."""
+    if not all(caption.strip() for caption in captions):
+        raise Broken("empty caption", f"captions are {captions!r:.160}")
+    if captions[0] == captions[1]:
+        raise Broken("same caption", f"both are {captions[0]!r:.160}")
 
 
 def read_json(path: Path) -> Any:

@@ -7,14 +7,17 @@ are not: `pictures` numbers the picture of each item.
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from contextlib import suppress
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from PIL import Image
 from scipy.stats import binomtest
 
 from ..datasets.aro import Item
-from ..datasets.items import Broken
+from ..datasets.items import REASON, Broken
+from ..datasets.sugarcrepe import KINDS
 from ..denoiser import Denoiser, Model
 from ..estimates.information import compare
 from ..integrate import Proposal, uniform_weight
@@ -35,6 +38,16 @@ PAPER = {
     "coco_order": {"clip": 32.8, "mse": 23.5, "orthogonal": 40.1},
     "flickr30k_order": {"clip": 40.5, "mse": 33.2, "orthogonal": 49.3},
 }
+# Accuracy in % by group, of SOURCE: the CLIPs whose text towers Stable Diffusion 2 and 1 have
+PUBLISHED = {
+    "sugarcrepe": {
+        "CLIP ViT-H-14, LAION": dict(zip(KINDS, (96.49, 84.77, 71.76, 67.48, 73.12, 92.05, 85.84), strict=True)),
+        "CLIP ViT-L-14, OpenAI": dict(zip(KINDS, (94.07, 79.19, 65.15, 60.16, 62.31, 78.32, 71.53), strict=True)),
+    }
+}
+SOURCE = "Hsieh et al. 2023"
+OTHER = ", other picture"  # ends the name of a score of the same captions with another item's picture
+SENTENCE = "A score that survives the exchange of pictures has measured captions."
 
 
 class Accuracy(NamedTuple):
@@ -117,18 +130,53 @@ def measure(
     seed: int,
     batch_size: int | None = None,
     others: Mapping[str, Score] | None = None,
+    items: Sequence[Item] | None = None,
 ) -> dict:
     """The record of one item: scores of its captions by the model and by `others`, {name: score} of baselines.
 
+    items: all of the task; then the captions are also scored with the picture of another one (see `other_picture`).
     Raises Broken for an item that cannot be measured.
     """
     if item.broken:
         raise Broken(item.broken, item.detail)
-    picture, captions = item.open(), list(item.captions)
+    noise: dict[str, Any] = {"samples": samples, "seed": seed, "batch_size": batch_size}
+    captions = list(item.captions)
+    scores = scored(model, item.open(), captions, others=others, **noise)
+    if items is not None:
+        exchanged = scored(model, other_picture(item, items), captions, others=others, **noise)
+        scores |= {name + OTHER: row for name, row in exchanged.items()}
+    return {"group": item.group, "image": item.image, "scores": scores}
+
+
+def scored(
+    model: Model,
+    picture: Image.Image,
+    captions: list[str],
+    *,
+    samples: int,
+    seed: int,
+    batch_size: int | None = None,
+    others: Mapping[str, Score] | None = None,
+) -> dict[str, list[float]]:
+    """{name: a score per caption} of a picture, by the model and by `others`."""
     found = caption_scores(model, model.encode(picture), captions, samples=samples, seed=seed, batch_size=batch_size)
     scores = {name: row[0].tolist() for name, row in found.items()}
-    scores |= {name: torch.as_tensor(score(picture, captions)).tolist() for name, score in (others or {}).items()}
-    return {"group": item.group, "image": item.image, "scores": scores}
+    return scores | {name: torch.as_tensor(score(picture, captions)).tolist() for name, score in (others or {}).items()}
+
+
+def other_picture(item: Item, items: Sequence[Item]) -> Image.Image:
+    """The picture of the next item of a task, the first follows the last, that has another image and opens."""
+    place = next(k for k, one in enumerate(items) if one.id == item.id)
+    for one in [*items[place + 1 :], *items[:place]]:
+        if one.image != item.image and not one.broken:
+            with suppress(Broken):
+                return one.open()
+    raise Broken(REASON, "no other item of the task has another picture that opens")
+
+
+def right(record: dict) -> float:
+    """Whether iᵒ is right, ties shared."""
+    return credit([record["scores"]["orthogonal"]]).item()
 
 
 def summary(records: list[dict], least: int = 25) -> dict[str, dict[str, Accuracy]]:
@@ -150,7 +198,7 @@ def _accuracy(records, name):
 
 
 def report(tasks: dict[str, list[dict]], least: int = 25) -> str:
-    """Markdown of {task: records}: each score's accuracy with its interval; the paper's number in its own column."""
+    """Markdown of {task: records}: each score's accuracy with its interval; published numbers in their own columns."""
     lines: list[str] = []
     for task, records in tasks.items():
         table = summary(records, least)
@@ -160,18 +208,34 @@ def report(tasks: dict[str, list[dict]], least: int = 25) -> str:
         reference = next(iter(table))
         lines += [f"| score | accuracy, % [95 %] | − {reference}, points (p) | the paper's, % |", "|---|---|---|---|"]
         kept = [record for record in records if "scores" in record]
-        credits = {name: [credit([r["scores"][name]]).item() for r in kept] for name in table}
         for name, found in table.items():
-            mean, error, p = paired(credits[name], credits[reference], pictures_of(kept))
-            versus = f"{100 * mean:+.1f} ± {100 * error:.1f} ({p:.2g})" if error >= 0 else f"{100 * mean:+.1f}, too few"
-            versus = "" if name == reference else versus
-            paper = PAPER.get(task, {}).get(name, "")
-            lines.append(f"| {SCORES.get(name, name)} | {found['all']} | {versus} | {paper} |")
-        groups = [group for group in table[reference] if group != "all"]
-        if groups:
-            lines += ["", "| group | n | " + " | ".join(table) + " |", "|---|---|" + "---|" * len(table)]
-        for group in groups:
-            cells = [group, table[reference][group].count, *(found[group] for found in table.values())]
-            lines.append("| " + " | ".join(map(str, cells)) + " |")
-        lines.append("")
+            own = name.removesuffix(OTHER)
+            versus = "" if name == reference else _versus(kept, name, reference if own == name else own)
+            title = SCORES.get(own, own) + name.removeprefix(own)
+            lines.append(f"| {title} | {found['all']} | {versus} | {PAPER.get(task, {}).get(name, '')} |")
+        lines += ["", SENTENCE] if any(name.endswith(OTHER) for name in table) else []
+        lines += [*_by_group(task, table), ""]
     return "\n".join(lines)
+
+
+def _versus(records, name, reference):
+    """The difference of two scores' accuracies in points, as text."""
+    both = [[credit([record["scores"][score]]).item() for record in records] for score in (name, reference)]
+    mean, error, p = paired(*both, pictures_of(records))
+    text = f"{100 * mean:+.1f} ± {100 * error:.1f} ({p:.2g})" if error >= 0 else f"{100 * mean:+.1f}, too few"
+    return f"{text} to its own picture" if name.endswith(OTHER) else text
+
+
+def _by_group(task, table):
+    """Lines of Markdown: the accuracies of each group."""
+    first, published = next(iter(table.values())), PUBLISHED.get(task, {})
+    groups = [group for group in first if group != "all"]
+    if not groups:
+        return []
+    names = [*table, *(f"{model} ({SOURCE})" for model in published)]
+    lines = ["", "| group | n | " + " | ".join(names) + " |", "|---|---|" + "---|" * len(names)]
+    for group in groups:
+        cells = [group, first[group].count, *(found[group] for found in table.values())]
+        cells += [numbers.get(group, "") for numbers in published.values()]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return lines

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
+from scipy.stats import binomtest
 from torch.nn.functional import pixel_shuffle
 
 from ..captions import units, without
@@ -45,10 +46,12 @@ def rows_of(kind: str, count: int, seed: int = SEED) -> list[tuple[Scene, str, s
     """count rows (scene, caption, caption without the word, start of the word, word), each with a word of this kind."""
     rows: list[tuple[Scene, str, str, int, str]] = []
     for scene, _, caption in zip(*sample(40 * count, seed), strict=True):
+        if len(rows) == count:
+            break
         fitting = [unit for unit in units(caption, PHRASES) if kind_of(unit[2], caption) == kind]
         if kind != "redundant":  # no word that the others imply
             fitting = [unit for unit in fitting if len(alternatives(caption, unit[0]).conditions) > 1]
-        if fitting and len(rows) < count:
+        if fitting:
             start, stop, word = fitting[len(rows) % len(fitting)]
             rows.append((scene, caption, without(caption, start, stop), start, word))
     return rows
@@ -145,7 +148,13 @@ def card(record: dict) -> str:
 
 
 def _plus_minus(pair):
-    return "{:.2f} ± {:.2f}".format(*pair)
+    return f"{round(pair[0], 2) + 0.0:.2f} ± {pair[1]:.2f}"  # no −0.00
+
+
+def _share(pair, count):
+    """A share of `count` pictures in per cent, with Wilson's 95 % interval."""
+    found = binomtest(round(pair[0] * count), count).proportion_ci(method="wilson")
+    return f"{100 * pair[0]:.0f} % [{100 * found.low:.0f}, {100 * found.high:.0f}]"
 
 
 def _head(record):
@@ -214,13 +223,13 @@ def _abilities(record):
         "| swapped | CLIP baseline | network, iˢ |",
         "|---|---|---|",
         *[
-            f"| {name} | {_plus_minus(share['clip'])} | {_plus_minus(share['network'])} |"
+            f"| {name} | {_share(share['clip'], swapped['count'])} | {_share(share['network'], swapped['count'])} |"
             for name, share in swapped.items()
             if name != "count"
         ],
         "",
-        f"Of {pictures['count']} generated pictures {100 * pictures['fit'][0]:.0f} %"
-        f" ± {100 * pictures['fit'][1]:.0f} % fit their caption in every word, at the nearest scene.",
+        f"Of {pictures['count']} generated pictures {_share(pictures['fit'], pictures['count'])} fit their caption in"
+        " every word, at the nearest scene. In brackets: Wilson's 95 % intervals.",
         "",
         f"Against alternatives it knows less than there is to know of: {', '.join(lacking) or 'nothing'}.",
         "Its own CMI pays most words too much: the branch without the word is the weaker one (chapters 11 and 12).",
@@ -235,13 +244,14 @@ def main() -> None:
     parser.add_argument(
         "folder", type=Path, help="a scenes-net folder, with log.jsonl and training.json of its training"
     )
-    parser.add_argument("--count", type=int, default=64, help="pictures per kind of word")
+    parser.add_argument("--count", type=int, default=64, help="pictures that are drawn, and told apart")
+    parser.add_argument("--words", type=int, default=32, help="pictures per kind of word")
     parser.add_argument("--samples", type=int, default=100)
-    parser.add_argument("--maps", type=int, default=16, help="pictures whose maps are compared, per kind of word")
+    parser.add_argument("--maps", type=int, default=8, help="of them with maps")
     args = parser.parse_args()
     model, exact = NetworkScenes(args.folder), ExactScenes()
     record: dict = {
-        "settings": {"seed": SEED, "count": args.count, "samples": args.samples, "maps": args.maps},
+        "settings": {"seed": SEED} | {k: getattr(args, k) for k in ("count", "words", "samples", "maps")},
         "training": json.loads((args.folder / "training.json").read_text()),
         "sha256": hashes(args.folder),
         "excess": measure_excess(model, exact, 4 * args.count),
@@ -250,7 +260,7 @@ def main() -> None:
         "words": {},
     }
     for kind in KINDS:
-        record["words"][kind] = measure_words(model, exact, kind, args.count, args.samples, args.maps)
+        record["words"][kind] = measure_words(model, exact, kind, args.words, args.samples, args.maps)
         print(kind, {k: v for k, v in record["words"][kind].items() if "each" not in k}, flush=True)
     (args.folder / "record.json").write_text(json.dumps(record, indent=1) + "\n")
     (args.folder / "README.md").write_text(card(record))

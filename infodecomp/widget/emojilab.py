@@ -1,7 +1,6 @@
 """The emoji lab: words of emoji counted, and their information found pixel by pixel, live in the browser."""
 
 import base64
-import json
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from ..exact import FiniteSet
 from . import emojipack
 from .emojistate import State, checked, link, read
 from .emojistops import stops
+from .packs import answer
 from .page import bundle, piece, style, url
 
 SHOWN = 24  # thumbnails of a context
@@ -76,8 +76,7 @@ class EmojiLab(anywidget.AnyWidget):
 
     def _answer(self, _, asked, __):
         """The front end asks for a pack."""
-        name = str(asked.get("pack", "")) if isinstance(asked, dict) else ""
-        self.send({"pack": name, "content": json.dumps(emojipack.pack(name), ensure_ascii=False)})
+        answer(self, asked, emojipack.pack)
 
     @property
     def picture(self) -> str:

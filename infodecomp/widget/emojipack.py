@@ -4,8 +4,6 @@ The drawings are OpenMoji's (https://openmoji.org, CC BY-SA 4.0, and so is a pac
 """
 
 import base64
-import json
-import zlib
 from bisect import bisect
 from functools import cache, lru_cache
 from pathlib import Path
@@ -19,6 +17,7 @@ from PIL import Image
 from ..captions import alike, is_word, units, word_at
 from ..drawings import TONES, Drawings, drawings, joined, names, plain
 from ..emoji import Emoji
+from . import packs
 from .page import HERE
 
 SIZE, COLOURS = 48, 192  # the fewer colours, the smaller the pack
@@ -120,7 +119,7 @@ def pack(name: str) -> dict:
         return {
             "size": SIZE,
             "palette": base64.b64encode(palette.tobytes()).decode(),
-            "levels": _compressed(indices.tobytes()),
+            "levels": packs.compressed(indices.tobytes()),
             "characters": [" ".join(those) for those in drawn.characters],
             "kinds": kinds()[0],
             "kind": "".join(str(kind(those[0])) for those in drawn.characters),
@@ -133,21 +132,6 @@ def pack(name: str) -> dict:
     return {"names": ["\t".join(each) for each in every], "keys": unlike}
 
 
-def _compressed(data):
-    return base64.b64encode(zlib.compress(data, 9)).decode()
-
-
-def script(name: str) -> str:
-    """A pack, as base64 of compressed JSON, in the script that a page fetches, which works from a file as well."""
-    text = json.dumps(pack(name), ensure_ascii=False, separators=(",", ":"))
-    return f'(globalThis.infodecompPacks ??= {{}})["{name}"] = "{_compressed(text.encode())}";\n'
-
-
 def write(folder: str | Path) -> list[Path]:
     """Write all packs into a folder that exists, beside a page or in a site's _static; their files."""
-    written = []
-    for name in (PICTURES, *(f"emoji-names-{language}" for language in names().LANGUAGES)):
-        file = Path(folder) / f"{name}.js"
-        file.write_text(script(name), encoding="utf-8")
-        written.append(file)
-    return written
+    return packs.write(folder, (PICTURES, *(f"emoji-names-{language}" for language in names().LANGUAGES)), pack)

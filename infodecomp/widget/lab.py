@@ -2,6 +2,7 @@
 
 import base64
 from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any
 
 import anywidget
@@ -15,6 +16,7 @@ from ..plot import POSITIVE, SIGNED
 from ..scenes import ExactScenes, captions, grammar, meaning, model, render, sprites
 from ..scenes.grammar import Scene, Thing
 from ..words import word_maps
+from . import netpack, packs
 from .heatmaps import HeatMaps
 from .page import bundle, palette, piece, style
 from .state import link, read
@@ -29,7 +31,9 @@ class SceneLab(anywidget.AnyWidget):
     question: "CMI" (the word given the rest), "MI" (the word alone), "against" (the word's alternatives), "caption"
     (against nothing) or "order" (the same words in any order). kind: "standard" or "orthogonal". seed: of the noise.
     logsnr: of the noisy picture, −16 to 8. By default a word given the rest, by iˢ, which meets the counted nats.
-    Everything is computed where the lab is shown, by the exact denoiser, without kernel and network.
+    Everything is computed where the lab is shown, by the exact denoiser, without kernel and network. A button also asks
+    the trained network about the word, in its own context and against alternatives: its weights come from the kernel
+    or, on a page, from a file beside it (SceneLab.write).
 
     state: all of that as one str, in step with the front end, and what a link to the lab ends in; SceneLab(state=…)
     restores it. .scene and .text read it. Raises ValueError for what is none of these, and texts outside the grammar.
@@ -54,10 +58,21 @@ class SceneLab(anywidget.AnyWidget):
         state = link(scene, text, **chosen) if state is None else state
         colours = {"positive": palette(POSITIVE), "signed": palette(SIGNED)}
         super().__init__(_world=world(), _guide={"stops": stops(), "colours": colours, "page": False}, state=state)
+        self.on_msg(self._answer)
 
     @traitlets.validate("state")
     def _valid(self, proposal):
         return link(**read(proposal["value"]))
+
+    def _answer(self, _, asked, __):
+        """The front end asks for the network."""
+        packs.answer(self, asked, netpack.pack)
+
+    @staticmethod
+    def write(folder: str | Path) -> list[Path]:
+        """Write the file that a page with a lab fetches when its trained network is asked: beside the page, or into the
+        _static of a site made by Sphinx. Returns it, in a list."""
+        return packs.write(folder, [netpack.NAME], netpack.pack)
 
     @property
     def scene(self) -> Scene:

@@ -16,7 +16,7 @@ COLOURLESS, SIDELESS = "the cat left of the blue boat", "the red cat the blue bo
 ONCE = "the purple owl left of the red cat by night under the"
 WRONG = PLAIN.replace("red", "green")
 
-# {name} in an answer is a number, see _numbers.
+# {name} in a question or answer is a number, see _numbers.
 STOPS: tuple[dict[str, Any], ...] = (
     {
         "title": "“red”",
@@ -70,6 +70,17 @@ STOPS: tuple[dict[str, Any], ...] = (
         " same: each of its orders with the one has a twin with the other, of the same scene.",
         "state": {"scene": DAY, "text": PLAIN, "word": "left of", "question": "order", "logsnr": -6.0},
     },
+    {
+        "title": "learned",
+        "sentence": "A network has learned this world from pictures and captions. Press “Ask the trained network too”:"
+        " it sees the same noise as the exact denoiser.",
+        "question": "In its own context the network says more than {colour} nats of “red”; against the alternatives it"
+        " does not. Where does the surplus come from?",
+        "answer": "Without “red” the right answer is the mean of four colours, which the network draws worse than one"
+        " of them: the two pictures below its numbers show it. That error counts as information of the word. Against"
+        " four whole captions there is no such mean to be drawn; by Bayes’ rule it can say ln 4 = {colour} at most.",
+        "state": {"scene": DAY, "text": PLAIN, "word": "red", "question": "against", "logsnr": -6.0},
+    },
 )
 
 
@@ -77,7 +88,8 @@ STOPS: tuple[dict[str, Any], ...] = (
 def stops() -> list[dict]:
     """The guided stops: [{title, sentence, question, answer, state}], every number computed here, exactly."""
     numbers = {name: text.replace("-", "−") for name, text in _numbers().items()}
-    return [t | {"answer": t["answer"].format(**numbers), "state": link(**t["state"])} for t in STOPS]
+    told = ("question", "answer")
+    return [t | {k: t[k].format(**numbers) for k in told} | {"state": link(**t["state"])} for t in STOPS]
 
 
 def _numbers():

@@ -14,7 +14,7 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 
 import infodecomp as idc
 from infodecomp.emoji import proposal
-from infodecomp.widget import emojipack
+from infodecomp.widget import emojipack, packs
 from infodecomp.widget.emojilab import first
 from infodecomp.widget.emojistate import read
 from infodecomp.widget.emojistops import stops
@@ -28,7 +28,7 @@ def file(tmp_path_factory):
     """A page with the packs beside it: pictures, and the names in two languages."""
     folder = tmp_path_factory.mktemp("emoji")
     for name in (emojipack.PICTURES, "emoji-names-en", "emoji-names-de"):
-        (folder / f"{name}.js").write_text(emojipack.script(name), encoding="utf-8")
+        (folder / f"{name}.js").write_text(packs.script(name, emojipack.pack(name)), encoding="utf-8")
     (folder / "lab.html").write_text(PAGE.format(idc.EmojiLab().html()), encoding="utf-8")
     return folder / "lab.html"
 

@@ -211,4 +211,6 @@ def test_site_is_light():
     pages = {path.stem: size for path, size in sizes.items() if path.parts[0] == "book" and path.suffix == ".html"}
     largest = max(pages, key=lambda page: pages[page])
     print(f"site {sum(sizes.values()) / 1e6:.1f} MB, largest page {largest}: {pages[largest] / 1e3:.0f} kB")
+    network = sizes.pop(Path("_static/scenes-network.js"))  # the scene lab’s, fetched on a click
     assert sum(sizes.values()) < 22e6 and pages[largest] < 600e3  # 4 MB are the emoji lab’s, fetched on a click
+    assert network < 9e6

@@ -68,3 +68,29 @@ test("products, sums and comparisons are what they are called", () => {
   assert.ok(Math.abs(total - truth) < 1e-6 * Math.abs(truth));
   map.forEach((value, j) => assert.ok(Math.abs(value - 0.5 * (c[j] - y[j]) ** 2) < 1e-4 * Math.max(1, value)));
 });
+
+test("rows of floats times a matrix, of one piece and of three", () => {
+  const [pixel, row, columns] = [5, 20, 16]; // floats from row to row, of a and c
+  const at = { a: 0, b: 1024, bias: 4096, c: 5120 };
+  for (const [pieces, line, quads] of [[1, 0, 3], [3, 40, 2]]) {
+    const found = [fast, slow].map(({ buffer, rows }) => {
+      const floats = new Float32Array(buffer, 0, 2048);
+      const next = random(7, 1);
+      floats.forEach((_, i) => (floats[i] = 2 * next() - 1));
+      const [a, b, bias, c] = [at.a, at.b, at.bias, at.c];
+      rows(4 * a, 4 * pixel, 4 * line, pieces, quads, b, bias, c, columns / 8, 4 * row);
+      return { c: floats.slice(at.c / 4, at.c / 4 + 3 * row + columns), floats };
+    });
+    const { floats } = found[1];
+    for (let r = 0; r < 4; r++)
+      for (let column = 0; column < columns; column++) {
+        let sum = floats[at.bias / 4 + column];
+        for (let k = 0; k < 4 * quads * pieces; k++) {
+          const from = r * pixel + Math.floor(k / (4 * quads)) * line + (k % (4 * quads));
+          const panel = 32 * quads * pieces * Math.floor(column / 8);
+          sum += floats[at.a + from] * floats[at.b / 4 + panel + 8 * k + (column % 8)];
+        }
+        for (const { c } of found) assert.ok(Math.abs(c[r * row + column] - sum) < 1e-5, `${r} ${column}`);
+      }
+  }
+});

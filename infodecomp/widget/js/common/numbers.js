@@ -1,6 +1,9 @@
 /** The bytes of a text in base 64, padded or not. */
 export function bytes(base64) {
-  return Uint8Array.from(atob(base64.padEnd(Math.ceil(base64.length / 4) * 4, "=")), (c) => c.charCodeAt(0));
+  const text = atob(base64.padEnd(Math.ceil(base64.length / 4) * 4, "="));
+  const found = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) found[i] = text.charCodeAt(i); // of megabytes too
+  return found;
 }
 
 /** A number's text with a true minus, and none before zero. */

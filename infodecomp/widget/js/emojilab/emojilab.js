@@ -7,7 +7,7 @@ import { denoising } from "./denoising.js";
 import { Faces } from "./faces.js";
 import { foot } from "./foot.js";
 import { mapView } from "./map-view.js";
-import { levelsOf, Packs } from "./packs.js";
+import { levelsOf } from "./levels.js";
 import { picker } from "./picker.js";
 import { formatState, parseState } from "./state.js";
 import { Team } from "./team.js";
@@ -24,7 +24,7 @@ class Lab {
     const { languages, page, pictures, size, stops } = model.get("_guide");
     Object.assign(this, { model, el, languages, pictures, size, stops, first: model.get("_first") });
     this.page = page && !document.querySelector(".emoji-live"); // the address is the first lab's
-    this.packs = new Packs(model, page);
+    this.packs = new Packs(model, page, "without it only this one picture is here");
     this.parse = (text) => parseState(text, languages);
     this.format = formatState;
     this.group = `emoji-${Math.random().toString(36).slice(2)}`;

@@ -4,13 +4,13 @@ import { possible, prepareGrammar, readings, replaced, units } from "./grammar.j
 import { look } from "./look.js";
 import { logProb } from "./posterior.js";
 import { picture, preparePictures, rgba } from "./pictures.js";
-import { questions } from "./questions.js";
+import { questions, rivals } from "./questions.js";
 import { gaussian } from "./random.js";
 import { alternatives, captions, orders, wordings } from "./variants.js";
 
 const ABOUT_A_WORLD = {
   picture, rgba, readings, possible, units, alternatives, wordings, orders, captions, logProb, gaussian, questions,
-  denoise, look, flow,
+  rivals, denoise, look, flow,
 };
 
 /**
@@ -24,5 +24,5 @@ export function makeEngine(data) {
   const world = { ...data, pictures: preparePictures(data), grammar: prepareGrammar(data), logPrior, lastAsked: {} };
   const bound = Object.entries(ABOUT_A_WORLD).map(([name, about]) => [name, (...given) => about(world, ...given)]);
   const estimator = (scene, text, seed) => new Estimator(world, scene, text, seed);
-  return { ...Object.fromEntries(bound), replaced, estimator };
+  return { ...Object.fromEntries(bound), replaced, estimator, world };
 }

@@ -114,7 +114,7 @@ export class Estimator {
 }
 
 /** The log-SNR at a quantile of the proposal, and its weight: one over the density there. */
-function drawLogSnr({ edges, masses }, quantile) {
+export function drawLogSnr({ edges, masses }, quantile) {
   let [cell, below] = [0, 0];
   while (cell < masses.length - 1 && below + masses[cell] <= quantile) below += masses[cell++];
   const width = edges[cell + 1] - edges[cell];

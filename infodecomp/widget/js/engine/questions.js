@@ -71,9 +71,26 @@ class Conditions {
   made(texts, scaled) {
     const all = texts.map((text) => readings(this.world, text));
     if (!all.length || all.some((rows) => !rows.length)) return null;
-    const peak = (rows) => (scaled ? Math.max(...rows.map((row) => Math.max(...row.subarray(0, LAYOUTS)))) : 1);
-    const divided = (rows) => rows.map((row) => row.map((factor, i) => (i < LAYOUTS ? factor / peak(rows) : factor)));
+    const gain = (rows) => (scaled ? peak(rows) : 1);
+    const divided = (rows) => rows.map((row) => row.map((factor, i) => (i < LAYOUTS ? factor / gain(rows) : factor)));
     this.rows.push(all.flatMap(divided));
     return this.rows.length - 1;
   }
+}
+
+/** What a text gains where no word can be left out. */
+const peak = (rows) => Math.max(...rows.map((row) => Math.max(...row.subarray(0, LAYOUTS))));
+
+/**
+ * The texts that a word is measured by: the caption, the caption without it, and with each of its alternatives; and the
+ * log-prior of the caption and of these. Null where the grammar never makes one of them.
+ */
+export function rivals(world, text, unit) {
+  const others = alternatives(world, text, unit).filter((other) => other !== text);
+  const texts = [text, replaced(text, unit, ""), ...others];
+  const rows = texts.map((each) => readings(world, each));
+  if (!rows.every((each) => each.length)) return null;
+  const weights = [rows[0], ...rows.slice(2)].map((each) => Math.exp(logText(world, each)) / peak(each));
+  const sum = weights.reduce((a, b) => a + b);
+  return { texts, logPrior: weights.map((weight) => Math.log(weight / sum)) };
 }

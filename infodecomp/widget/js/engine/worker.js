@@ -1,9 +1,11 @@
+import { bothGuesses, pairOfDraws } from "../network/draws.js";
+import { loadNetwork } from "../network/memory.js";
 import { makeEngine } from "./engine.js";
 
-// In a worker: estimates sweep by sweep, what a noisy picture makes two conditions believe, and flows.
+// In a worker: estimates sweep by sweep, what a noisy picture makes two conditions believe, flows, and the network.
 const SLICE = 20; // milliseconds of work between two looks for messages
 
-const working = { engine: null, jobs: {}, running: false }; // jobs by kind; a new one ends the old
+const working = { engine: null, network: null, jobs: {}, running: false }; // jobs by kind; a new one ends the old
 const chosen = { name: "caption", kind: "orthogonal" };
 
 function post({ estimator, id, rate, paused }) {
@@ -34,7 +36,19 @@ const answers = {
     if (working.jobs.estimate) post(working.jobs.estimate);
   },
   pause({ paused }) {
-    if (working.jobs.estimate) post(Object.assign(working.jobs.estimate, { paused }));
+    const { estimate, draws } = working.jobs;
+    if (estimate) post(Object.assign(estimate, { paused }));
+    if (draws) Object.assign(draws, { paused });
+  },
+  network({ data }) {
+    working.network = loadNetwork(data);
+  },
+  draws(question, job) {
+    Object.assign(job, { spent: 0, evaluations: 0, pair: question.first });
+    if (question.first < question.most) job.step = () => stepDraws(job, question);
+  },
+  guesses(question) {
+    postMessage({ what: "guesses", id: question.id, ...bothGuesses(working.engine.world, working.network, question) });
   },
   look({ scene, text, name, logsnr, seed, id }) {
     postMessage({ what: "look", id, ...working.engine.look(scene, text, name, logsnr, seed) });
@@ -70,6 +84,21 @@ function stepFlows(engine, flows, steps, id) {
   return true;
 }
 
+/** One evaluation of the network; posts after each pair of draws; whether there is more to do. */
+function stepDraws(job, question) {
+  const { engine, network } = working;
+  const before = performance.now();
+  job.drawing ??= pairOfDraws(engine.world, network, question, job.pair);
+  const { done, value } = job.drawing.next();
+  job.spent += performance.now() - before;
+  if (!done) return Boolean((job.evaluations += 1));
+  const rate = (1000 * job.evaluations) / job.spent;
+  postMessage({ what: "draws", id: question.id, first: question.first, pair: job.pair, ...value, rate });
+  job.pair += question.workers;
+  delete job.drawing;
+  return job.pair < question.most;
+}
+
 function run() {
   let waiting = false;
   const until = performance.now() + SLICE;
@@ -84,7 +113,7 @@ function run() {
 onmessage = ({ data: message }) => {
   const { what } = message;
   const job = { id: message.id };
-  if (["estimate", "play"].includes(what)) working.jobs[what] = job;
+  if (["estimate", "play", "draws"].includes(what)) working.jobs[what] = job;
   answers[what](message, job);
   if (!working.running) run();
 };

@@ -4,7 +4,7 @@ import { plainKernels } from "./plain.js";
 
 const PAGE = 65536; // bytes
 
-/** {products, mix, compare, buffer, fast}: the functions of products.wat in a memory of that many bytes. */
+/** {products, mix, compare, rows, buffer, fast}: the functions of products.wat in a memory of that many bytes. */
 export function kernels(size) {
   const pages = Math.ceil(size / PAGE);
   try {

@@ -1,6 +1,6 @@
 export const TILE = 32; // bytes of a row that lie together
 
-/** What products.wat computes, in JavaScript: the same whole numbers, where a browser refuses WebAssembly. */
+/** What products.wat computes, in JavaScript: the same numbers, floats but for rounding, where a browser refuses it. */
 export function plainKernels(buffer) {
   const [bytes, words] = [new Int8Array(buffer), new Int32Array(buffer)];
   const [shorts, floats] = [new Int16Array(buffer), new Float32Array(buffer)];
@@ -32,5 +32,18 @@ export function plainKernels(buffer) {
       }
       return sum;
     },
+    rows: (...asked) => plainRows(floats, ...asked),
   };
+}
+
+function plainRows(floats, a, pixel, line, pieces, quads, b, bias, c, panels, row) {
+  for (let panel = 0; panel < panels; panel++, b += 128 * quads * pieces)
+    for (let r = 0; r < 4; r++)
+      for (let column = 0; column < 8; column++) {
+        let sum = floats[bias / 4 + 8 * panel + column];
+        for (let piece = 0, w = b / 4 + column; piece < pieces; piece++)
+          for (let k = 0, from = (a + r * pixel + piece * line) / 4; k < 4 * quads; k++, w += 8)
+            sum += floats[from + k] * floats[w];
+        floats[(c + r * row) / 4 + 8 * panel + column] = sum;
+      }
 }

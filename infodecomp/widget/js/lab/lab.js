@@ -5,6 +5,7 @@ import { makeEngine } from "../engine/engine.js";
 import { flowView } from "./flow-view.js";
 import { linkLine } from "./link-line.js";
 import { morePanel } from "./more-panel.js";
+import { networkPanel } from "./network-panel.js";
 import { numbersPanel } from "./numbers-panel.js";
 import { stagePanel } from "./stage-panel.js";
 import { formatState, parseState, questionName } from "./state.js";
@@ -21,6 +22,7 @@ class Lab {
   constructor(model, el) {
     const { stops, colours, page } = model.get("_guide");
     Object.assign(this, { model, el, stops, world: model.get("_world") });
+    this.onPage = page; // without a kernel
     this.page = page && !document.querySelector(".lab-live"); // the address is the first lab's
     this.engine = makeEngine(this.world);
     this.palettes = palettes(colours);
@@ -51,6 +53,7 @@ class Lab {
       panels.flow.played,
       ...panels.words.elements,
       make("div", {}, ...panels.numbers.elements),
+      panels.network.element,
       panels.more.element,
       failed,
       make("p", {}, ...panels.link.elements),
@@ -78,6 +81,8 @@ class Lab {
         this.look();
       },
       play: (frame) => this.panels.flow.add(frame),
+      draws: (answer) => this.panels.network.add(answer),
+      guesses: (answer) => this.panels.network.showGuesses(answer),
     };
   }
 
@@ -224,6 +229,7 @@ function panelsOf(lab) {
     flow,
     words: wordsPanel(lab),
     numbers: numbersPanel(lab),
+    network: networkPanel(lab),
     more: morePanel(lab, stage.hide),
     link: linkLine(lab),
   };

@@ -7,7 +7,7 @@ import { clear, colourRange, paintBytes, paintMap } from "./painting.js";
 export function lookView(lab) {
   const pictures = ["noisy", "y", "given", "difference"].map((label) => canvas(lab.world.size, label));
   const texts = ["the noisy picture", "", "", ""].map((textContent) => make("figcaption", { textContent }));
-  const row = make("div", { className: "strip" }, ...pictures.map((picture, i) => figure(picture, texts[i])));
+  const row = make("div", { className: "strip look" }, ...pictures.map((picture, i) => figure(picture, texts[i])));
   return {
     elements: [row],
     show(answer) {

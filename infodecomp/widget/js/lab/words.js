@@ -36,12 +36,17 @@ export function showBars({ state, estimate }, words) {
   });
 }
 
-function total({ samples }, [value, error], exact, reach) {
-  const known = samples > 0;
+function total({ samples }, estimated, exact, reach) {
+  return [...estimateBar(samples > 0 ? estimated : null, exact, reach), `counted ${exactNats(exact)}`];
+}
+
+/** Text and bar of [nats, standard error], null where there are none yet; the counted nats are a mark. */
+export function estimateBar(estimated, exact, reach) {
   const bar = make("span", { className: "track" });
-  if (known) bar.append(mark("fill", 0, value, reach), mark("error", value - error, value + error, reach));
+  const [value, error] = estimated ?? [];
+  if (estimated) bar.append(mark("fill", 0, value, reach), mark("error", value - error, value + error, reach));
   if (exact >= 0) bar.append(mark("exact", exact, exact, reach));
-  return [known ? measured(value, error, error < 10 ? 2 : 0) : "…", bar, `counted ${exactNats(exact)}`];
+  return [estimated ? measured(value, error, error < 10 ? 2 : 0) : "…", bar];
 }
 
 /** A piece of a bar from one number of nats to another; bars end at one and a half of their scale. */

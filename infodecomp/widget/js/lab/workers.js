@@ -1,28 +1,38 @@
-/** Two workers with the engine: one estimates, one answers the reader's finger. */
+/** Workers with the engine: one estimates, one answers the reader's finger, and some, once wanted, run the network. */
 export class Workers {
   /** source: their script. receive: what to do with an answer, by what was asked. fail: with an error's message. */
   constructor(source, world, receive, fail) {
-    this.newest = { estimate: 0, look: 0, play: 0 }; // number of the last question of each kind
+    Object.assign(this, { world, receive, fail });
+    this.newest = Object.fromEntries(Object.keys(receive).map((what) => [what, 0])); // number of the last question
     this.address = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-    const start = () => {
-      const worker = new Worker(this.address);
-      worker.postMessage({ what: "world", data: world });
-      worker.onerror = ({ message }) => fail(message);
-      worker.onmessage = ({ data }) => data.id === this.newest[data.what] && receive[data.what](data);
-      return worker;
-    };
-    this.sampler = start();
-    this.viewer = start();
+    this.started = [];
+    this.sampler = this.start();
+    this.viewer = this.start();
+  }
+
+  start() {
+    const worker = new Worker(this.address);
+    worker.postMessage({ what: "world", data: this.world });
+    worker.onerror = ({ message }) => this.fail(message);
+    worker.onmessage = ({ data }) => data.id === this.newest[data.what] && this.receive[data.what](data);
+    this.started.push(worker);
+    return worker;
   }
 
   /** Asks a worker; answers to what was asked before are dropped. */
   ask(worker, what, question) {
-    worker.postMessage({ ...question, what, id: (this.newest[what] += 1) });
+    this.askAll([worker], what, () => question);
+  }
+
+  /** Asks several workers one question, of which each has its part. */
+  askAll(workers, what, partOf) {
+    const id = (this.newest[what] += 1);
+    workers.forEach((worker, k) => worker.postMessage({ ...partOf(k), what, id }));
   }
 
   end() {
-    this.sampler.terminate();
-    this.viewer.terminate();
+    this.ended = true;
+    for (const worker of this.started) worker.terminate();
     URL.revokeObjectURL(this.address);
   }
 }

@@ -1,15 +1,16 @@
 import { bytes } from "../common/numbers.js";
 
-/** Pictures and names, fetched when they are first asked for: from the kernel, or on a page from files beside it. */
+/** What a lab fetches when it is first asked for: from the kernel, or on a page from files beside it. */
 export class Packs {
-  constructor(model, page) {
-    Object.assign(this, { model, page, asked: {}, waiting: {} });
+  /** without: what is said of a page where a file is missing. */
+  constructor(model, page, without) {
+    Object.assign(this, { model, page, without, asked: {}, waiting: {} });
     if (!page) model.on("msg:custom", (message) => this.receive(message));
   }
 
   /** A pack by name. The promise is refused with one line that says what is missing. */
   get(name) {
-    this.asked[name] ??= (this.page ? fromScript(name) : this.fromKernel(name)).catch((error) => {
+    this.asked[name] ??= (this.page ? fromScript(name, this.without) : this.fromKernel(name)).catch((error) => {
       delete this.asked[name]; // another try is allowed
       throw error;
     });
@@ -31,11 +32,11 @@ export class Packs {
 }
 
 /** A script tag: it works from a file as well as from a server. */
-function fromScript(name) {
+function fromScript(name, without) {
   const root = document.documentElement.dataset.content_root; // of a site made by Sphinx
   const address = `${root === undefined ? "" : `${root}_static/`}${name}.js`;
   return new Promise((resolve, reject) => {
-    const fail = () => reject(new Error(`The file ${address} is missing: without it only this one picture is here.`));
+    const fail = () => reject(new Error(`The file ${address} is missing: ${without}.`));
     const found = () => globalThis.infodecompPacks?.[name];
     const read = (content) => resolve(JSON.parse(new TextDecoder().decode(content)));
     const done = () => inflated(found()).then(read, fail);
@@ -47,21 +48,7 @@ function fromScript(name) {
 }
 
 /** The bytes that were compressed into a text in base 64. */
-async function inflated(text) {
+export async function inflated(text) {
   const stream = new Blob([bytes(text)]).stream().pipeThrough(new DecompressionStream("deflate"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
-}
-
-/** The levels (pictures, rows, columns, 3) of a pack of pictures, as bytes: no canvas that a browser may alter. */
-export async function levelsOf({ palette, levels }) {
-  const indices = await inflated(levels);
-  const colours = bytes(palette);
-  const found = new Uint8Array(3 * indices.length);
-  for (let i = 0, p = 0; i < indices.length; i++) {
-    const at = 3 * indices[i];
-    found[p++] = colours[at];
-    found[p++] = colours[at + 1];
-    found[p++] = colours[at + 2];
-  }
-  return found;
 }

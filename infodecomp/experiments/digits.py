@@ -1,0 +1,124 @@
+"""What three networks of others know of handwritten digits: `python -m infodecomp.experiments.digits OUT.json`.
+
+For each network of infodecomp.experiments.elsewhere, on COUNT digits of MNIST's test set:
+    errors    mean squared error of ε̂ with and without the class over log-SNR, and of the best linear guess
+    classes   iˢ and iᵒ of each of the ten classes, and their squared errors, on shared noise
+    wide      the same pair of branches up to log-SNR WIDE: matched gap per band, and the ranking it costs
+    maps      nats per pixel of a digit's class against the nine others
+Numbers of each digit are kept, so that every mean and share of the chapter is made from them. A network that is in
+OUT.json already is not measured again.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..estimates.alternatives import Alternatives
+from ..estimates.information import compare, pointwise_information
+from ..integrate import uniform
+from ..lights import trusted_range
+from ..progress import unattended
+from . import origin
+from .elsewhere import FILES, NETWORKS, Digits, digits, squared_errors, verify
+from .folder import save
+
+WIDE, BLOCK, SEED = 8.0, 50, 31
+TOLERANCES = 0.0, 0.2  # nats per band
+LEVELS = tuple(float(a) for a in range(-6, 9))
+
+
+def linear_error(x: torch.Tensor, levels: tuple[float, ...]) -> list[float]:
+    """Mean squared error per number of the best linear guess of ε, from the covariance of pictures x (B, *shape)."""
+    spread = torch.linalg.eigvalsh(x.double().flatten(1).T.cov()).clamp(min=0)
+    kept = [(ratio := torch.tensor(a).exp() * spread) / (1 + ratio) for a in levels]
+    return [round(errors.mean().item(), 5) for errors in kept]
+
+
+def classes(model: Digits, x: torch.Tensor, samples: int, top: float, seed: int) -> dict[str, torch.Tensor]:
+    """iˢ, iᵒ and the plain error difference (B, 10) of each class against none, from `samples` draws up to `top`."""
+    kinds: list[Any] = [None, *(torch.tensor([k]) for k in range(10))]
+    proposal = uniform(model.logsnr_range[0], top)
+    found = compare(model, x, kinds, samples=samples, proposal=proposal, seed=seed)
+    each = [(found.information(k, 0, "standard"), found.information(k, 0)) for k in range(1, 11)]
+    plain = [standard.profile.integrand.mean(1) for standard, _ in each]
+    return {
+        "standard": torch.stack([standard.nats for standard, _ in each], 1),
+        "orthogonal": torch.stack([orthogonal.nats for _, orthogonal in each], 1),
+        "mse": torch.stack(plain, 1),
+    }
+
+
+def in_blocks(model: Digits, x: torch.Tensor, samples: int, top: float) -> dict[str, list[list[float]]]:
+    """`classes` of all digits, BLOCK at a time, rounded."""
+    parts = [classes(model, x[i : i + BLOCK], samples, top, SEED + i) for i in range(0, len(x), BLOCK)]
+    return {name: _rounded(torch.cat([part[name] for part in parts])) for name in parts[0]}
+
+
+def maps(model: Digits, x: torch.Tensor, labels: torch.Tensor, samples: int) -> list[list[list[float]]]:
+    """Nats per pixel (28, 28) of each digit's class against the nine others."""
+    others = Alternatives([torch.tensor([k]) for k in range(10)])
+    proposal = uniform(*model.proposal.range)
+    found = pointwise_information(model, x, labels, others, kind="standard", samples=samples, proposal=proposal).map
+    inner = found[:, 2:-2, 2:-2] if found.shape[-1] == 32 else found
+    return [_rounded(one, 4) for one in inner]
+
+
+def _rounded(values, places=3):
+    return [[round(v, places) for v in row] for row in values.tolist()]
+
+
+def measured(model: Digits, images: torch.Tensor, labels: torch.Tensor, count: int, samples: int) -> dict:
+    """The part of the record that a network has."""
+    verify(model, images, labels)
+    x, told = model.encode(images[:count]), labels[:count]
+    wide = uniform(model.logsnr_range[0], WIDE)
+    options: dict[str, Any] = {"bands": 14, "samples": 2 * samples, "proposal": wide, "seed": SEED}
+    trusted = {str(nats): trusted_range(model, x, told, tolerance=nats, **options) for nats in TOLERANCES}
+    pairs = trusted["0.0"]
+    first = torch.tensor([labels.tolist().index(k) for k in range(10)])
+    return {
+        "range": list(model.proposal.range),
+        "errors": {str(a): squared_errors(model, x[:256], told[:256], a) for a in LEVELS},
+        "linear": linear_error(model.encode(images[count:]), LEVELS),
+        "classes": in_blocks(model, x, samples, model.proposal.range[1]),
+        "wide": {
+            "edges": [round(edge, 3) for edge in pairs.edges.tolist()],
+            "gap": [[round(v.item(), 4) for v in band] for band in zip(pairs.gap, pairs.stderr, strict=True)],
+            "trusted": {nats: found.range for nats, found in trusted.items()},
+            "classes": in_blocks(model, x[: 2 * BLOCK], samples, WIDE),
+        },
+        "maps": maps(model, model.encode(images[first]), labels[first], 4 * samples),
+    }
+
+
+@unattended(bars=True)
+def main() -> None:
+    """Measure the networks that OUT.json has not yet."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--folder", type=Path, help="where the files lie; they are fetched otherwise")
+    parser.add_argument("--count", type=int, default=500, help="test digits")
+    parser.add_argument("--samples", type=int, default=16, help="draws per digit and class")
+    parser.add_argument("--networks", default=",".join(NETWORKS))
+    args = parser.parse_args()
+    record = json.loads(args.out.read_text()) if args.out.exists() else {"networks": {}}
+    images, labels = digits(args.folder)
+    record |= {
+        "command": "python -m infodecomp.experiments.digits OUT.json",
+        "settings": {"count": args.count, "samples": args.samples, "seed": SEED},
+        "files": {name: {"repository": r, "commit": c, "path": p, "sha256": s} for name, (r, c, p, s) in FILES.items()},
+        "versions": origin.versions(),
+        "labels": labels[: args.count].tolist(),
+    }
+    for name in args.networks.split(","):
+        if name not in record["networks"]:
+            record["networks"][name] = measured(Digits(name, args.folder), images, labels, args.count, args.samples)
+            save(args.out, json.dumps(record) + "\n")
+            print(name, record["networks"][name]["wide"]["trusted"], flush=True)
+
+
+if __name__ == "__main__":
+    main()
