@@ -62,6 +62,7 @@ def test_attention_methods_on_the_network():
     position = caption.split().index(scene.first.noun)
     maps, _ = localize(model, idc.scenes.render(scene), caption, position, samples=8)
     assert set(maps) == set(localization.METHODS) - {"whole image"}
-    assert all(m.shape == (16, 16) and bool((m >= -1e-3).all()) for m in maps.values())
+    overshoots = {"attention": 0.05 * maps["attention"].max()}  # by bicubic interpolation, which is not clipped
+    assert all(m.shape == (16, 16) and m.min() >= -overshoots.get(name, 1e-3) for name, m in maps.items())
     assert not torch.allclose(maps["attention"] / maps["attention"].sum(),
                               maps["attention + information"] / maps["attention + information"].sum())  # fmt: skip
