@@ -276,7 +276,7 @@ def test_attention_maps_of_one_image_in_any_batches_change_no_estimate():
 
 
 def test_a_noun_is_read_on_its_object_more_than_elsewhere():
-    """Share of a noun's attention on the object over the object's share of cells, in 24 pictures; one if it is blind."""
+    """Share of a noun's attention on the object over the object's share of cells, in 24 pictures; 1 if it is blind."""
     times = []
     for scene, _, caption in zip(*sc.sample(24, seed=21), strict=True):
         noun = scene.first.noun
