@@ -84,9 +84,9 @@ BROKEN = {
     "errors that add": ("pair[pixel] - weighted", "pair[pixel] + weighted", "estimator", "same noise"),
     "errors as narrow as before": ("widening(variance, fourths, BINS * this.sweeps)", "1", "estimator", "same noise"),
     "the wrong sign": ("value -= apart", "value += apart", "estimator", "same noise"),
-    "alternatives that weigh as texts": ("factor / peak(rows)", "factor", "estimator", "same noise"),
+    "alternatives that weigh as texts": ("factor / gain(rows)", "factor", "estimator", "same noise"),
     "seeds past their range": ("seed < 2 ** 32", "true", "state", "refused"),
-    "a pause that does nothing": ("jobs.estimate, { paused }", "jobs.estimate, { paused: false }", "worker", "pausing"),
+    "a pause that does nothing": ("(estimate, { paused }", "(estimate, { paused: false }", "worker", "pausing"),
 }
 
 
