@@ -212,5 +212,5 @@ def test_site_is_light():
     largest = max(pages, key=lambda page: pages[page])
     print(f"site {sum(sizes.values()) / 1e6:.1f} MB, largest page {largest}: {pages[largest] / 1e3:.0f} kB")
     network = sizes.pop(Path("_static/scenes-network.js"))  # the scene lab’s, fetched on a click
-    assert sum(sizes.values()) < 22e6 and pages[largest] < 600e3  # 4 MB are the emoji lab’s, fetched on a click
+    assert sum(sizes.values()) < 20e6 and pages[largest] < 500e3  # 4 MB are the emoji lab’s, fetched on a click
     assert network < 9e6
