@@ -201,7 +201,7 @@ def test_training_runs_resumes_and_ends_in_a_folder_that_loads(tmp_path, monkeyp
 
     monkeypatch.setattr(train, "HELD", 8)
     monkeypatch.setattr(train, "encode_all", lambda model: X.new_zeros(28_672, 12, 16, 16))
-    monkeypatch.setattr(contrast, "sample", lambda count, seed: sc.sample(4 * train.BATCH, seed))  # as many as are used
+    monkeypatch.setattr(contrast, "sample", lambda count, seed: sc.sample(8 * train.BATCH, seed))  # as many as are used
     results = []
     monkeypatch.setattr(train, "SNAPSHOTS", (3,))
     for name, stops in (("whole", [4]), ("parts", [3, 4])):
@@ -215,3 +215,15 @@ def test_training_runs_resumes_and_ends_in_a_folder_that_loads(tmp_path, monkeyp
     assert torch.allclose(*results, atol=1e-5)
     log = [json.loads(line) for line in (tmp_path / "parts" / "scenes-net" / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in log] == [2, 3, 4] and len(log[0]["caption"]) == len(BANDS) - 1
+
+    # A finished network is trained on: its steps count as done, its log and its command go on.
+    before, after = tmp_path / "parts" / "scenes-net", tmp_path / "on" / "scenes-net"
+    arguments = ["train", "--work", str(tmp_path / "on"), "--steps", "5", "--every", "2", "--device", "cpu"]
+    monkeypatch.setattr("sys.argv", [*arguments, "--init", str(before)])
+    train.main()
+    about = json.loads((after / "training.json").read_text())
+    assert about["steps"] == 5 and about["before"] == json.loads((before / "training.json").read_text())
+    assert [json.loads(line)["step"] for line in (after / "log.jsonl").read_text().splitlines()] == [2, 3, 4, 5]
+    assert (after / "clip" / "model.safetensors").exists()
+    moved = idc.load(after)(X, torch.full((8,), -5.0), CAPTIONS) - results[1]
+    assert 0 < moved.abs().max() < 0.5
