@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from .items import NUMBER, Broken, broken_by, differ, is_text, need, open_picture, path_of, read_json
+from .items import NUMBER, Broken, broken_by, differ, is_text, need, open_picture, path_of, read_entries
 
 FILES = {"vg_relation": "visual_genome_relation.json", "vg_attribution": "visual_genome_attribution.json"}
 FILES |= {"coco_order": "coco_karpathy_{}.json", "flickr30k_order": "flickr30k_{}.json"}
@@ -75,12 +75,7 @@ def file_of(folder: str | Path, task: str, split: str = "test") -> Path:
 def load(folder: str | Path, task: str, split: str = "test") -> list[Item]:
     """A task's items in the file's order. ValueError for a file that is missing or holds no list."""
     path = file_of(folder, task, split)
-    try:
-        entries = read_json(path)
-        if not isinstance(entries, list):
-            raise ValueError(f"a {type(entries).__name__}")
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path} must be ARO's file for {task}, a list of entries in JSON, got {error}") from error
+    entries = read_entries(path, list, f"ARO's file for {task}, a list of entries")
     return [item for i, entry in enumerate(entries) for item in _items(f"{task}/{i:06d}", str(folder), entry)]
 
 

@@ -85,6 +85,17 @@ def read_json(path: Path) -> Any:
         raise ValueError("lists in lists without end") from error
 
 
+def read_entries(path: Path, kind: type, what: str) -> Any:
+    """The list or dict that a JSON file must be. ValueError in one line that says `what` it must be, and what it is."""
+    try:
+        entries = read_json(path)
+        if not isinstance(entries, kind):
+            raise ValueError(f"a {type(entries).__name__}")
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} must be {what} in JSON, got {error}") from error
+    return entries
+
+
 def path_of(folder: str, image: str) -> str:
     """The path of a file in a folder. Raises Broken if there is none, or if it lies outside: "..", "/…" or a link."""
     path = os.path.join(folder, image)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .aro import Item
-from .items import Broken, broken_by, differ, need, path_of, read_json
+from .items import Broken, broken_by, differ, need, path_of, read_entries
 
 KINDS = ("replace_obj", "replace_att", "replace_rel", "swap_obj", "swap_att", "add_obj", "add_att")
 PLACES = ("", "data", "sugarcrepe")  # of the files, in the data's folder
@@ -46,12 +46,7 @@ def load(folder: str | Path) -> list[Item]:
 
 def _of_file(folder: str, pictures: str, path: Path) -> Iterator[Item]:
     """The items of one file."""
-    try:
-        entries = read_json(path)
-        if not isinstance(entries, dict):
-            raise ValueError(f"a {type(entries).__name__}")
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path} must be a file of SugarCrepe, numbered entries in JSON, got {error}") from error
+    entries = read_entries(path, dict, "a file of SugarCrepe, numbered entries")
     return (_item(folder, pictures, path.stem, *pair) for pair in enumerate(entries.items()))
 
 
