@@ -38,14 +38,31 @@ def matched_gap(
 
 
 class Trusted(NamedTuple):
-    """What trusted_range found: matched gap per band of log-SNR, and the longest range that shows no fault."""
+    """What trusted_range found: the matched gap of `each` image in bands of log-SNR between `edges`.
 
-    range: tuple[float, float] | None
+    each (B, bands); gap, stderr (bands,): its mean over images, nats; range: the longest one that shows no fault.
+    """
+
     edges: torch.Tensor
-    gap: torch.Tensor
-    stderr: torch.Tensor
+    each: torch.Tensor
     limit: float
     tolerance: float
+
+    @property
+    def gap(self) -> torch.Tensor:
+        """Mean over images (bands,), nats."""
+        return self.each.mean(0)
+
+    @property
+    def stderr(self) -> torch.Tensor:
+        """Standard errors of `gap` (bands,)."""
+        return self.each.std(0) / len(self.each) ** 0.5
+
+    @property
+    def range(self) -> tuple[float, float] | None:
+        """Log-SNRs from which to which no fault is seen; None: everywhere one is."""
+        first, last = _longest(self.each, self.limit, self.tolerance)
+        return (float(self.edges[first]), float(self.edges[last])) if last > first else None
 
     def __str__(self) -> str:
         lines = []
@@ -87,10 +104,7 @@ def trusted_range(
     place = torch.bucketize(logsnr, edges[1:-1])
     each = torch.zeros(len(x), bands, dtype=torch.float64)
     each.scatter_add_(1, place, integrand * weight / logsnr.shape[1])
-
-    first, last = _longest(each, limit, tolerance)
-    kept = (float(edges[first]), float(edges[last])) if last > first else None
-    return Trusted(kept, edges, each.mean(0), each.std(0) / len(x) ** 0.5, limit, tolerance)
+    return Trusted(edges, each, limit, tolerance)
 
 
 def _longest(each, limit, tolerance):

@@ -92,6 +92,18 @@ def test_times_of_the_two_paths(folder):
     assert (alpha[steps] >= torch.tensor([0.0, 2.0])).all() and (alpha[steps + 1] <= torch.tensor([0.0, 2.0])).all()
 
 
+@pytest.mark.parametrize("name", ["vit", "unet"])
+def test_the_density_of_even_times(folder, name):
+    """Its integral between two log-SNRs is the share of the times between them."""
+    logsnr = torch.linspace(-4, 6, 20_001, dtype=torch.float64)
+    found = torch.trapezoid(elsewhere.Digits(name, folder).time_density(logsnr), logsnr).item()
+    betas = torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64)
+    alpha = (1 - betas).cumprod(0).logit()
+    steps = ((alpha > -4) & (alpha < 6)).double().mean().item()
+    even = (torch.sigmoid(torch.tensor(3.0)) - torch.sigmoid(torch.tensor(-2.0))).item()
+    assert found == pytest.approx(even if name == "vit" else steps, abs=2e-3)
+
+
 def test_the_best_linear_guess_of_normal_data():
     """Variances 4 and 1 in two numbers: the error of ε̂ is the mean of e^α·v / (1 + e^α·v)."""
     x = torch.randn(200_000, 2, generator=torch.Generator().manual_seed(0)) * torch.tensor([2.0, 1.0])

@@ -2,8 +2,9 @@
 
 For each network of infodecomp.experiments.elsewhere, on COUNT digits of MNIST's test set:
     errors    mean squared error of ε̂ with and without the class over log-SNR, and of the best linear guess
-    classes   iˢ and iᵒ of each of the ten classes, and their squared errors, on shared noise
-    wide      the same pair of branches up to log-SNR WIDE: matched gap per band, and the ranking it costs
+    classes   iˢ and iᵒ of each of the ten classes, and by how much the squared error at even times is less than
+              without a class, on shared noise, up to log-SNR TRUSTED
+    wide      the same up to log-SNR WIDE, and the matched gap of each digit per band
     maps      nats per pixel of a digit's class against the nine others
 Numbers of each digit are kept, so that every mean and share of the chapter is made from them. A network that is in
 OUT.json already is not measured again.
@@ -26,7 +27,6 @@ from .elsewhere import FILES, NETWORKS, Digits, digits, squared_errors, verify
 from .folder import save
 
 WIDE, BLOCK, SEED = 8.0, 50, 31
-TOLERANCES = 0.0, 0.2  # nats per band
 LEVELS = tuple(float(a) for a in range(-6, 9))
 
 
@@ -43,7 +43,8 @@ def classes(model: Digits, x: torch.Tensor, samples: int, top: float, seed: int)
     proposal = uniform(model.logsnr_range[0], top)
     found = compare(model, x, kinds, samples=samples, proposal=proposal, seed=seed)
     each = [(found.information(k, 0, "standard"), found.information(k, 0)) for k in range(1, 11)]
-    plain = [standard.profile.integrand.mean(1) for standard, _ in each]
+    logsnr, integrand, _ = zip(*(standard.profile for standard, _ in each), strict=True)
+    plain = [(model.time_density(a) * less).mean(1) for a, less in zip(logsnr, integrand, strict=True)]
     return {
         "standard": torch.stack([standard.nats for standard, _ in each], 1),
         "orthogonal": torch.stack([orthogonal.nats for _, orthogonal in each], 1),
@@ -75,9 +76,8 @@ def measured(model: Digits, images: torch.Tensor, labels: torch.Tensor, count: i
     verify(model, images, labels)
     x, told = model.encode(images[:count]), labels[:count]
     wide = uniform(model.logsnr_range[0], WIDE)
-    options: dict[str, Any] = {"bands": 14, "samples": 2 * samples, "proposal": wide, "seed": SEED}
-    trusted = {str(nats): trusted_range(model, x, told, tolerance=nats, **options) for nats in TOLERANCES}
-    pairs = trusted["0.0"]
+    bands = int(WIDE - model.logsnr_range[0])
+    gaps = trusted_range(model, x, told, bands=bands, samples=2 * samples, proposal=wide, seed=SEED)
     first = torch.tensor([labels.tolist().index(k) for k in range(10)])
     return {
         "range": list(model.proposal.range),
@@ -85,10 +85,9 @@ def measured(model: Digits, images: torch.Tensor, labels: torch.Tensor, count: i
         "linear": linear_error(model.encode(images[count:]), LEVELS),
         "classes": in_blocks(model, x, samples, model.proposal.range[1]),
         "wide": {
-            "edges": [round(edge, 3) for edge in pairs.edges.tolist()],
-            "gap": [[round(v.item(), 4) for v in band] for band in zip(pairs.gap, pairs.stderr, strict=True)],
-            "trusted": {nats: found.range for nats, found in trusted.items()},
-            "classes": in_blocks(model, x[: 2 * BLOCK], samples, WIDE),
+            "edges": gaps.edges.tolist(),
+            "gaps": _rounded(gaps.each),
+            "classes": in_blocks(model, x, samples, WIDE),
         },
         "maps": maps(model, model.encode(images[first]), labels[first], 4 * samples),
     }
@@ -117,7 +116,7 @@ def main() -> None:
         if name not in record["networks"]:
             record["networks"][name] = measured(Digits(name, args.folder), images, labels, args.count, args.samples)
             save(args.out, json.dumps(record) + "\n")
-            print(name, record["networks"][name]["wide"]["trusted"], flush=True)
+            print(name, "measured", flush=True)
 
 
 if __name__ == "__main__":

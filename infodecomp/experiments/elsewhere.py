@@ -187,6 +187,14 @@ class Digits:
         level = inner if self.name == "vit" else (inner + 1) / 2
         return list((255 * level.clamp(0, 1)).round().byte().numpy())
 
+    def time_density(self, logsnr: torch.Tensor) -> torch.Tensor:
+        """The density of log-SNRs, like logsnr, where times are drawn evenly, as in training and by most scores."""
+        if self.name != "unet":  # of a flow: eq. 18-logistic of the book
+            return torch.sigmoid(logsnr / 2) * torch.sigmoid(-logsnr / 2) / 2
+        falling = _schedule()
+        density = np.gradient(np.arange(1000.0), falling) / -1000
+        return torch.from_numpy(np.interp(logsnr.numpy(), falling[::-1], density[::-1]))
+
     def condition(self, classes: Any) -> torch.Tensor:
         """Classes (1 or B,) long; None is the class that means none."""
         if classes is None:
@@ -212,14 +220,18 @@ def _torch(name: str, file: Path) -> Adapter:
             return network(z / total, (signal / total).flatten(), label)
 
         return from_x0(clean)
-    betas = torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64)
-    schedule = alpha_bar_to_logsnr((1 - betas).cumprod(0)).flip(0).numpy()
+    schedule = _schedule()[::-1]
 
     def noise(z: torch.Tensor, logsnr: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
         steps = np.interp(logsnr.double().numpy(), schedule, np.arange(1000.0)[::-1])
         return network(z, torch.from_numpy(steps).to(z), label)
 
     return from_eps(noise)
+
+
+def _schedule() -> np.ndarray:
+    """The log-SNRs of DDPM's timesteps, falling."""
+    return alpha_bar_to_logsnr((1 - torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64)).cumprod(0)).numpy()
 
 
 def _onnx(file: Path) -> Adapter:
