@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 import torch
 
-from .channel import scales
+from .channel import per_row, scales
 from .checks import floats, moved, pair, refuse, shown
 
 Condition: TypeAlias = str | list | torch.Tensor | np.ndarray | tuple | None
@@ -152,7 +152,7 @@ def evaluate(
 
 
 class Adapter:
-    """A network's prediction as eps_hat. Made by from_eps, from_v, from_x0 and from_flow."""
+    """A network's prediction as eps_hat. Made by from_eps, from_v, from_x0, from_flow and from_azula."""
 
     def __init__(
         self,
@@ -201,3 +201,33 @@ def _flow_to_eps(network, z, logsnr, condition, signal, sigma):
 def from_flow(network: Callable, **attributes: Any) -> Adapter:
     """network(z_s, s, condition) predicts the velocity ε − x at z_s = (1−s)·x + s·ε (Liu et al. 2023), s (N,)."""
     return Adapter(network, _flow_to_eps, **attributes)
+
+
+def from_azula(denoiser: Callable, keyword: str | None = None, **attributes: Any) -> Adapter:
+    """A denoiser of azula: the mean of the posterior which denoiser(x_t, t) returns, x_t = α_t·x + σ_t·ε, is its x̂.
+
+    The time t (N,) of a log-SNR is found in [0, 1] by halving, on denoiser.schedule(t) -> (α_t, σ_t). A condition is
+    handed on under the name `keyword`, and None not at all. logsnr_range is what the schedule spans, if not given.
+    ValueError for what has no schedule, and for a condition without a keyword.
+    """
+    schedule = getattr(denoiser, "schedule", None)
+    if not callable(denoiser) or isinstance(denoiser, type) or not callable(schedule):
+        refuse("denoiser", "an azula.denoise.Denoiser, which has a noise schedule", denoiser)
+
+    def snr(time):
+        signal, sigma = schedule(time)
+        return 2 * torch.log(signal / sigma)
+
+    def mean(z, logsnr, condition):
+        if condition is not None and keyword is None:
+            refuse("condition", "None where from_azula has no keyword for it", condition)
+        logsnr = floats("logsnr", logsnr)
+        time = torch.zeros_like(logsnr)
+        for k in range(1, 41):
+            time = torch.where(snr(time + 0.5**k) >= logsnr, time + 0.5**k, time)
+        time = time.to(z)
+        scaled = z * per_row(schedule(time)[0], z) / scales(logsnr, z)[0]
+        return denoiser(scaled, time, **({} if condition is None else {keyword: condition})).mean
+
+    ends = snr(torch.tensor([1.0, 0.0], dtype=torch.float64)).tolist()
+    return from_x0(mean, **{"logsnr_range": ends} | attributes)

@@ -1,9 +1,11 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 import infodecomp as idc
 from infodecomp.channel import logsnr_to_time, per_row, signal_scale
-from infodecomp.denoiser import condition_length, from_eps, from_flow, from_v, from_x0, take
+from infodecomp.denoiser import condition_length, from_azula, from_eps, from_flow, from_v, from_x0, take
 
 EXACT = idc.exact.GaussianMixture([0.4, 0.6], [[-1.0, 0.5], [1.0, -0.2]], [[0.3, 0.1], [0.2, 0.5]])
 
@@ -45,6 +47,78 @@ def test_flow_network_is_told_the_time():
         torch.randn(3, 1, 2, 2), torch.tensor([-1.0, 0.0, 4.0])
     )
     assert torch.allclose(seen[0].double(), logsnr_to_time([-1.0, 0.0, 4.0]), atol=1e-6)
+
+
+SCHEDULES = {
+    "VE": lambda t: (torch.ones_like(t), 10 ** (6 * t - 3)),
+    "VP": lambda t: (10 ** (-3 * t**2), (1 - 10 ** (-6 * t**2) + 1e-6).sqrt()),
+    "rectified": lambda t: (1 - 0.999 * t, 0.001 + 0.999 * t),
+}
+
+
+class Standin:
+    """The protocol of azula.denoise.Denoiser, with the exact posterior mean."""
+
+    def __init__(self, schedule):
+        self.schedule, self.given = schedule, []
+
+    def __call__(self, x_t, t, **given):
+        self.given.append(given)
+        signal, sigma = (per_row(scale, x_t) for scale in self.schedule(t))
+        z = x_t / (signal**2 + sigma**2).sqrt()
+        return SimpleNamespace(mean=clean(z, 2 * torch.log(signal / sigma).flatten(), given.get("label")))
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
+@pytest.mark.parametrize("label", [None, torch.tensor([[1.0, 0.0]]).expand(40, 2)], ids=["unconditional", "label"])
+def test_the_posterior_mean_of_azulas_protocol_gives_the_same_eps_hat(schedule, label):
+    standin = Standin(schedule)
+    adapter = from_azula(standin, keyword="label")
+    low, high = adapter.logsnr_range
+    z, logsnr = torch.randn(40, 2, dtype=torch.float64), torch.linspace(low, high, 40, dtype=torch.float64)
+    assert low < -13 and high > 13
+    assert torch.allclose(adapter(z, logsnr, label), EXACT(z, logsnr, label), atol=1e-6)
+    assert [list(given) for given in standin.given] == [[] if label is None else ["label"]]
+
+
+def test_estimates_by_azulas_protocol_are_those_of_the_same_denoiser():
+    x, adapter = torch.randn(6, 2), from_azula(Standin(SCHEDULES["rectified"]))
+    same = from_eps(EXACT, logsnr_range=adapter.logsnr_range)
+    found, expected = (idc.nll(denoiser, x, samples=20, seed=1) for denoiser in (adapter, same))
+    assert torch.allclose(found.nats, expected.nats, atol=1e-3)
+
+
+def test_what_is_no_azula_denoiser_is_refused():
+    for thing in (3, lambda x, t: x, Standin, SimpleNamespace(schedule=SCHEDULES["VE"])):
+        with pytest.raises(ValueError, match="denoiser must be an azula.denoise.Denoiser, which has a noise schedule"):
+            from_azula(thing)
+    with pytest.raises(ValueError, match="condition must be None where from_azula has no keyword for it, got 'cat'"):
+        from_azula(Standin(SCHEDULES["VE"]))(torch.zeros(1, 2), 0.0, "cat")
+    endless = Standin(lambda t: (1 - t, t))
+    with pytest.raises(ValueError, match="logsnr_range must be two finite log-SNRs"):
+        from_azula(endless)
+    assert from_azula(endless, logsnr_range=(-9, 9)).logsnr_range == (-9, 9)
+
+
+def test_denoisers_of_azula_itself():
+    azula = pytest.importorskip("azula")
+    from azula import denoise, noise
+
+    class Backbone(torch.nn.Module):
+        def __init__(self, predicts):
+            super().__init__()
+            self.predicts, self.dtype_of = predicts, torch.nn.Parameter(torch.zeros(1, dtype=torch.float64))
+
+        def forward(self, z, log_ratio):
+            return self.predicts(z, -2 * log_ratio.flatten(), None)
+
+    kinds = (denoise.SimpleDenoiser, clean), (denoise.KarrasDenoiser, lambda *given: -velocity_v(*given))
+    for kind, predicts in kinds:
+        for name in ("VE", "VP", "Cosine", "Rectified", "Decay"):
+            adapter = from_azula(kind(Backbone(predicts), getattr(noise, f"{name}Schedule")()))
+            z, logsnr = torch.randn(40, 2).double(), torch.linspace(*adapter.logsnr_range, 40).double()
+            with torch.no_grad():
+                assert torch.allclose(adapter(z, logsnr), EXACT(z, logsnr), atol=1e-6), (azula.__version__, kind, name)
 
 
 def test_attributes_reach_the_estimators():

@@ -73,7 +73,8 @@ def test_a_network_as_a_denoiser(folder, name):
     found = classes(model, x, 8, 2.0, seed=1)
     alone = idc.pointwise_information(model, x, labels[:4], samples=8, kind="standard", seed=1)
     assert torch.allclose(found["standard"][range(4), labels[:4]], alone.nats, rtol=1e-4)
-    assert len(maps(model, x[:2], labels[:2], 8)) == 2
+    drawn = maps(model, x[:2], labels[:2], 8)
+    assert np.sum(drawn["map"], (1, 2)) == pytest.approx(drawn["nats"], abs=0.05)
 
 
 def test_times_of_the_two_paths(folder):

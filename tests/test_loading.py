@@ -369,7 +369,8 @@ def test_loading_is_silent_safe_and_as_asked(tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(DiffusionPipeline, "from_pretrained", classmethod(spy))
     capfd.readouterr()
     idc.load(path, revision="main", dtype=torch.float64, check=False)
-    assert seen[0]["use_safetensors"] and seen[0]["revision"] == "main" and seen[0]["dtype"] == torch.float64
+    assert seen[0]["use_safetensors"] and seen[0]["revision"] == "main"
+    assert seen[0].get("dtype", seen[0].get("torch_dtype")) == torch.float64  # renamed in diffusers 0.39
     assert "trust_remote_code" not in seen[0] and diffusers_logging.is_progress_bar_enabled()
     assert capfd.readouterr().err == ""
 

@@ -4,6 +4,7 @@ For each network of infodecomp.experiments.elsewhere, on COUNT digits of MNIST's
     errors    mean squared error of ε̂ with and without the class over log-SNR, and of the best linear guess
     classes   iˢ and iᵒ of each of the ten classes, and by how much the squared error at even times is less than
               without a class, on shared noise, up to log-SNR TRUSTED
+    few       the same with a quarter of the draws
     wide      the same up to log-SNR WIDE, and the matched gap of each digit per band
     maps      nats per pixel of a digit's class against the nine others
 Numbers of each digit are kept, so that every mean and share of the chapter is made from them. A network that is in
@@ -58,13 +59,17 @@ def in_blocks(model: Digits, x: torch.Tensor, samples: int, top: float) -> dict[
     return {name: _rounded(torch.cat([part[name] for part in parts])) for name in parts[0]}
 
 
-def maps(model: Digits, x: torch.Tensor, labels: torch.Tensor, samples: int) -> list[list[list[float]]]:
-    """Nats per pixel (28, 28) of each digit's class against the nine others."""
+def maps(model: Digits, x: torch.Tensor, labels: torch.Tensor, samples: int) -> dict[str, list]:
+    """iᵒ of each digit's class against the ten: nats, standard errors, and nats per pixel (28, 28)."""
     others = Alternatives([torch.tensor([k]) for k in range(10)])
     proposal = uniform(*model.proposal.range)
-    found = pointwise_information(model, x, labels, others, kind="standard", samples=samples, proposal=proposal).map
-    inner = found[:, 2:-2, 2:-2] if found.shape[-1] == 32 else found
-    return [_rounded(one, 4) for one in inner]
+    found = pointwise_information(model, x, labels, others, samples=samples, proposal=proposal, seed=SEED)
+    inner = found.map[:, 2:-2, 2:-2] if found.map.shape[-1] == 32 else found.map
+    return {
+        "nats": [round(v, 3) for v in found.nats.tolist()],
+        "stderr": [round(v, 3) for v in found.stderr.tolist()],
+        "map": [_rounded(one, 4) for one in inner],
+    }
 
 
 def _rounded(values, places=3):
@@ -77,17 +82,18 @@ def measured(model: Digits, images: torch.Tensor, labels: torch.Tensor, count: i
     x, told = model.encode(images[:count]), labels[:count]
     wide = uniform(model.logsnr_range[0], WIDE)
     bands = int(WIDE - model.logsnr_range[0])
-    gaps = trusted_range(model, x, told, bands=bands, samples=2 * samples, proposal=wide, seed=SEED)
+    gaps = trusted_range(model, x, told, bands=bands, samples=samples // 2, proposal=wide, seed=SEED)
     first = torch.tensor([labels.tolist().index(k) for k in range(10)])
     return {
         "range": list(model.proposal.range),
         "errors": {str(a): squared_errors(model, x[:256], told[:256], a) for a in LEVELS},
         "linear": linear_error(model.encode(images[count:]), LEVELS),
         "classes": in_blocks(model, x, samples, model.proposal.range[1]),
+        "few": in_blocks(model, x, samples // 4, model.proposal.range[1]),
         "wide": {
             "edges": gaps.edges.tolist(),
             "gaps": _rounded(gaps.each),
-            "classes": in_blocks(model, x, samples, WIDE),
+            "classes": in_blocks(model, x, samples // 4, WIDE),
         },
         "maps": maps(model, model.encode(images[first]), labels[first], 4 * samples),
     }
@@ -100,7 +106,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--folder", type=Path, help="where the files lie; they are fetched otherwise")
     parser.add_argument("--count", type=int, default=500, help="test digits")
-    parser.add_argument("--samples", type=int, default=16, help="draws per digit and class")
+    parser.add_argument("--samples", type=int, default=64, help="draws per digit and class")
     parser.add_argument("--networks", default=",".join(NETWORKS))
     args = parser.parse_args()
     record = json.loads(args.out.read_text()) if args.out.exists() else {"networks": {}}
