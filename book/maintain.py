@@ -1,4 +1,5 @@
-"""What the Makefile asks of the notebooks: `seconds`, `outputs`, `picture`, `repository github.com/<you>/<name>`."""
+"""What the Makefile asks of the notebooks: `seconds`, `outputs`, `picture`, `repository github.com/<you>/<name>`,
+`version 1.2.3`."""
 
 import re
 import sys
@@ -54,6 +55,22 @@ def repository(new):
         if old in text:
             path.write_text(text.replace(old, new), encoding="utf-8")
             print(path.relative_to(ROOT))
+
+
+def version(new):
+    """Write the version `new` into the package, the citation and the first cells."""
+    if not re.fullmatch(r"\d+\.\d+\.\d+", new):
+        sys.exit(f"version is {new!r}; expected three numbers such as 1.2.3")
+    package = ROOT / "infodecomp" / "__init__.py"
+    old = re.search(r'__version__ = "(.+)"', package.read_text(encoding="utf-8"))[1]
+    for path, written in [
+        (package, '__version__ = "{}"'),
+        (ROOT / "CITATION.cff", "\nversion: {}"),
+        *((notebook, ']=={}\\"\\n') for notebook in NOTEBOOKS),
+    ]:
+        text = path.read_text(encoding="utf-8")
+        text = text.replace(written.format(old), written.format(new))
+        path.write_text(text, encoding="utf-8")
 
 
 def executed(path):
@@ -152,4 +169,5 @@ if __name__ == "__main__":
         "outputs": outputs,
         "picture": picture,
         "repository": repository,
+        "version": version,
     }[sys.argv[1]](*sys.argv[2:])

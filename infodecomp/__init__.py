@@ -1,12 +1,19 @@
 """Read what a diffusion model knows, in nats: densities, information and pixel maps from denoising errors."""
 
-from . import channel, denoiser, exact, flow, integrate, scenes, vocabulary
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from . import channel, denoiser, exact, extras, flow, integrate
 from .estimates.alternatives import Alternatives
 from .estimates.estimate import Estimate
 from .estimates.information import Comparison, Posterior, compare, nll, pointwise_information, posterior
 from .lights import matched_gap, shuffled_gap
-from .loading import load
-from .words import WordMaps, load_maps, word_maps
+
+if TYPE_CHECKING:
+    from . import scenes, vocabulary
+    from .loading import load
+    from .widget import EmojiLab, HeatMaps, SceneLab, Sliders
+    from .words import WordMaps, load_maps, word_maps
 
 __version__ = "0.1.0"
 __all__ = [
@@ -36,11 +43,23 @@ __all__ = [
     "vocabulary",
     "word_maps",
 ]
+# On first use: they need libraries of extras, some of which are slow to import.
+_LATER = {
+    "loading": ("load",),
+    "widget": ("EmojiLab", "HeatMaps", "SceneLab", "Sliders"),
+    "words": ("WordMaps", "load_maps", "word_maps"),
+}
+_ROOM = {name: room for room, names in _LATER.items() for name in names}
+extras.explain()
 
 
-def __getattr__(name):
-    if name in ("EmojiLab", "HeatMaps", "SceneLab", "Sliders"):  # on first use: their libraries are slow to import
-        from . import widget
-
-        return getattr(widget, name)
+def __getattr__(name: str):
+    if name in _ROOM:
+        return getattr(import_module(f".{_ROOM[name]}", __name__), name)
+    if name in ("scenes", "vocabulary"):
+        return import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

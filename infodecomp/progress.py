@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -81,7 +82,7 @@ def bar(total: int, progress: bool | None = None, name: str = "", unit: str = "r
     """
     check(progress)
     drawn, done, start = None, 0, time.monotonic()
-    shown = watched() if progress is None else progress
+    shown = watched() and find_spec("tqdm") is not None if progress is None else progress
 
     def step(count: int) -> None:
         nonlocal drawn, done

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import platform
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -15,7 +16,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import save_file
 
@@ -66,7 +66,8 @@ def _packed(value, tensors):
     """A value as JSON; its tensors go into `tensors`, equal ones once."""
     if isinstance(value, torch.Tensor):
         return {"tensor": _kept(value, tensors)}
-    if isinstance(value, Image.Image):
+    pictures: Any = sys.modules.get("PIL.Image")  # without it there is none
+    if pictures and isinstance(value, pictures.Image):
         return {"picture": _kept(torch.tensor(np.asarray(value.convert("RGB"))), tensors)}
     if isinstance(value, Proposal):
         name = type(value).__name__
@@ -199,6 +200,8 @@ def _made(told, tensors, classes):
     if kind == "tensor":
         return tensors[value]
     if kind == "picture":
+        from PIL import Image
+
         return Image.fromarray(tensors[value].numpy())
     if kind == "dict":
         return inner(value)

@@ -9,14 +9,26 @@ from pathlib import Path
 import pytest
 import yaml
 
+import infodecomp as idc
+from infodecomp.extras import EXTRA
+
 maintain = runpy.run_path(str(Path(__file__).parents[1] / "book" / "maintain.py"))
 ROOT, NOTEBOOKS, ADDRESS = maintain["ROOT"], maintain["NOTEBOOKS"], maintain["address"]()
 INSTALL = f"""try:
     import infodecomp as idc
 except ModuleNotFoundError:
-    %pip install -q git+https://{ADDRESS}
+    %pip install -q "infodecomp[EXTRAS]=={idc.__version__}"
     import infodecomp as idc
 """
+FIRST = re.compile(re.escape(INSTALL).replace("EXTRAS", r"([\w,]+)"))
+
+
+def missing_extras(code, extras):
+    """Extras of imported libraries, and of the world of emoji, that the first cell does not install."""
+    imported = set(re.findall(r"^(?:import|from) (\w+)", code, re.MULTILINE))
+    needed = {EXTRA[library] for library in imported & set(EXTRA)}
+    needed |= {"emoji"} if re.search(r'load\("emoji"\)|EmojiLab', code) else set()
+    return needed - set(extras.split(","))
 
 
 def complaints(notebook, numbered=True):
@@ -24,8 +36,11 @@ def complaints(notebook, numbered=True):
     cells = [(c["cell_type"], "".join(c["source"]), c) for c in notebook["cells"]]
     code = [(source, cell) for kind, source, cell in cells if kind == "code"]
     prose = "\n".join(source for kind, source, _ in cells if kind == "markdown")
-    if not code[0][0].startswith(INSTALL):
+    first = FIRST.match(code[0][0])
+    if not first:
         yield "the first code cell does not begin by installing the package when it is missing"
+    elif absent := missing_extras("\n".join(source for source, _ in code), first[1]):
+        yield f"the first code cell does not install the extras {sorted(absent)}"
     for source, cell in code[1:]:
         lines = [line for line in source.splitlines() if line.strip()]
         if len(lines) > 22:
@@ -101,7 +116,7 @@ def cell(kind, source, metadata=None):
 
 
 def good_notebook():
-    first = cell("code", INSTALL + "import torch")
+    first = cell("code", INSTALL.replace("EXTRAS", "diffusers,widget") + "import torch")
     cells = [first, cell("code", "x = 1"), cell("code", "plt.show()", copy.deepcopy(FIGURE))]
     for name in "abc":
         cells += [
@@ -121,6 +136,7 @@ def test_a_good_notebook_passes():
     "index, change",
     [
         (0, {"source": "import torch"}),
+        (0, {"source": INSTALL.replace("EXTRAS", "diffusers") + "import matplotlib"}),
         (1, {"source": "\n".join(["x = 1"] * 23)}),
         (1, {"outputs": [{"output_type": "stream", "text": "1"}]}),
         (2, {"outputs": [{"data": {"image/png": ""}}], "metadata": FIGURE | {"tags": ["nbval-check-output"]}}),

@@ -19,7 +19,7 @@ MODULES = {
 
 # From the ground up. A room may import what stands on lower floors; after a colon: the modules of a room, bottom up.
 FLOORS = [
-    "checks",
+    "checks, extras",
     "channel, captions, progress",
     "integrate, denoiser",
     "calls, products",
@@ -92,7 +92,7 @@ def test_imports_are_read():
     assert ("measure", "Quantity") not in imports("lights")
     assert ("channel", "add_noise") in imports("estimates.measure")
     assert ("estimates.sampling", "Sampling") in imports("estimates.measure")
-    assert ("widget", None) in imports("") and ("scenes", None) in imports("")
+    assert ("widget", "HeatMaps") in imports("") and ("scenes", None) in imports("")
     assert below("words", "estimates.estimate") and below("estimates.measure", "estimates.sampling")
     assert not below("estimates.sampling", "estimates.measure") and not below("channel", "words")
     assert not below("words", "attention") and below("scenes.model", "scenes.grammar")
