@@ -12,7 +12,10 @@ setup: .venv/installed  ## make .venv and install the tested set
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "requirements.txt needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet -r requirements.txt
+	@# uv takes the build of PyTorch that fits the machine: without a GPU that is gigabytes less
+	@uv=$$(command -v uv) || { $(BIN)/pip install --quiet uv; uv=$(BIN)/uv; }; \
+	  $$uv pip install --quiet --python $(BIN)/python --torch-backend auto -r requirements.txt \
+	  || { echo "no such build within reach: pip takes the usual one"; $(BIN)/pip install --quiet -r requirements.txt; }
 	touch $@
 
 test: setup  ## ruff, mypy and the quick tests: minutes
