@@ -1,4 +1,4 @@
-"""Equations, theorems and citations are seen where they are cited: what other pages have of them is put there."""
+"""Equations, theorems, terms and citations are seen where they are cited: what other pages have of them is put in."""
 
 from pathlib import Path
 from urllib.parse import unquote, urlsplit

@@ -1,4 +1,4 @@
-// What a link to an equation, a theorem or a reference leads to is shown under the pointer, and on focus.
+// What a link to an equation, a theorem, a term or a reference leads to is shown under the pointer, and on focus.
 (() => {
   const KINDS = ".math, .proof, .citation, dt";
 
@@ -9,7 +9,9 @@
     if (kept) return kept.content.cloneNode(true);
     const here = address.startsWith("#") && document.getElementById(decodeURIComponent(address.slice(1)));
     if (!here || !here.matches(KINDS)) return null;
-    const copy = (here.matches("dt") ? here.nextElementSibling : here).cloneNode(true);
+    let shown = here;
+    while (shown.matches("dt")) shown = shown.nextElementSibling; // past other names of the same term
+    const copy = shown.cloneNode(true);
     for (const named of [copy, ...copy.querySelectorAll("[id]")]) named.removeAttribute("id");
     return copy;
   }

@@ -195,6 +195,19 @@ def test_what_is_cited_is_seen_at_the_link(browser):
         assert browser.execute_script("return document.querySelector('#preview').hidden")
 
 
+def test_a_term_shows_its_meaning_and_the_index_leads_back(browser):
+    open_page(browser, SITE / "book" / "17-cost.html", "desktop")
+    link = browser.find_element("css selector", "main a.internal[href*='glossary.html#term-proposal']")
+    ActionChains(browser).scroll_to_element(link).move_to_element(link).perform()
+    found = "#preview:not([hidden]) dd"
+    WebDriverWait(browser, 60).until(lambda b: b.find_elements("css selector", found))
+    assert "log-SNRs are drawn" in browser.find_element("css selector", found).text
+    open_page(browser, SITE / "book" / "glossary.html", "desktop")
+    browser.find_element("css selector", "main a[href$='genindex.html']").click()
+    entries = browser.find_elements("css selector", "a[href^='book/17-cost.html#used-']")
+    assert {entry.text for entry in entries} == {"What it costs"}
+
+
 def test_search_finds_heat_maps(browser):
     browser.get((SITE / "search.html").as_uri() + "?q=heat+map")
     found = "return [...document.querySelectorAll('#search-results li a')].map(a => a.getAttribute('href'))"
