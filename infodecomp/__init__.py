@@ -6,6 +6,7 @@ from .estimates.estimate import Estimate
 from .estimates.information import Comparison, Posterior, compare, nll, pointwise_information, posterior
 from .lights import matched_gap, shuffled_gap
 from .loading import load
+from .pairs import WordPairs, word_pairs
 from .words import WordMaps, load_maps, word_maps
 
 __version__ = "0.1.0"
@@ -19,6 +20,7 @@ __all__ = [
     "SceneLab",
     "Sliders",
     "WordMaps",
+    "WordPairs",
     "channel",
     "compare",
     "denoiser",
@@ -35,6 +37,7 @@ __all__ = [
     "shuffled_gap",
     "vocabulary",
     "word_maps",
+    "word_pairs",
 ]
 
 

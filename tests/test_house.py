@@ -28,7 +28,7 @@ FLOORS = [
     "lights",
     "models: pictures, network, kinds, parts, base, diffusers, rows, asking, lesson, told, asked, pretrained, examine",
     "words, vocabulary, attention, numbers, plot, world, drawings",
-    "scenes, emoji",
+    "scenes, emoji, pairs",
     "loading",
     "datasets",
     "experiments",
