@@ -26,7 +26,7 @@ export function totalsOf(chosen) {
   const form = ({ layer }) => (small && Number.isFinite(layer.counted) ? counts : totalOf);
   const shownTotal = (row) => {
     const total = form(row)(row, along);
-    if (low < 0) total.lastChild.append(barPart("zero", 0, 0, along)); // bars to the left of it are negative
+    if (low < 0) total.lastChild.prepend(barPart("zero", 0, 0, along)); // bars to the left of it are negative
     return total;
   };
   return (word) => rows(word).map(shownTotal);
