@@ -87,8 +87,8 @@ class WordPairs(Saved):
     def bias(self, redundancy: str = "minimum", kind: str = "standard") -> dict[str, float]:
         """{part: nats} that noise adds to each part on average, if the two numbers lie as far apart as measured.
 
-        The smaller of two noisy numbers is too small: by up to 0.4 of the standard error of their difference, in a tie
-        (Clark, 1961). "minimum" lowers R and S by it and raises U; "overlap" raises R and S. ValueError as `parts`.
+        The smaller of two noisy numbers is too small: by up to 0.4 of the standard error of their difference, in a tie.
+        "minimum" lowers R and S by it and raises U; "overlap" raises R and S. ValueError as `parts`.
         """
         apart = self._cases(redundancy, kind)[0]
         t, spread = _distance(apart), apart.stderr.item()
@@ -157,19 +157,28 @@ def word_pairs(
     max_samples: int | None = None,
     progress: bool | None = None,
 ) -> WordPairs:
-    """Redundancy, unique parts and synergy of two words with a picture, in nats and per pixel.
-
-    One pass on shared noise measures all of it: four evaluations per sample.
+    """Redundancy, unique parts and synergy of two words with a picture, in nats and per pixel, from one pass.
 
     model, image: as in word_maps, one picture. a, b: words or phrases that stand once in the caption, or positions in
-    caption.split(). given: None compares nothing, a, b, and both ("owl night", in the caption's order) with each other;
-    "rest" adds the rest of the caption to each, so that all four are the caption without both, one or none of the words
-    (or with a placeholder "_" in their place). Other arguments as infodecomp.nll, tolerance for the largest error of
-    all. Returns WordPairs, whose `parts` take a definition of redundancy. Raises ValueError for words that are not in
-    the caption once, or overlap.
+    caption.split(). Four evaluations per sample, on shared noise: given: None compares nothing, a, b, and both ("owl
+    night", in the caption's order) with each other; "rest" adds the rest of the caption to each, so that they are the
+    caption without both words, one of them, or none (or with a placeholder "_" in their place). Other arguments as
+    infodecomp.nll, tolerance for the largest error of all. Returns WordPairs, whose `parts` take a definition of
+    redundancy. Raises ValueError for words that are not in the caption once, or overlap.
     """
     samples = samples_of(samples, model)
     sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples, progress=progress)
+    _check_options(model, given, placeholder)
+    places = [_place(model, caption, name, word) for name, word in (("a", a), ("b", b))]
+    texts = _texts(caption, places, given, placeholder)
+    measured = _measured(model, image, texts, sampling)
+    image = seen(model, getattr(model, "drawn", lambda image: image)(image))
+    words, starts = [word_at(caption, *place) for place in places], [start for start, _ in places]
+    about = origin(model, {"given": given, "placeholder": placeholder} | vars(sampling))
+    return WordPairs(image, caption, words, starts, given, measured, about, _counted(model, image, texts))
+
+
+def _check_options(model, given, placeholder):
     if not (callable(model) and callable(getattr(model, "encode", None))):
         refuse("model", "one of infodecomp.load", model)
     if given not in (None, "rest"):
@@ -178,33 +187,22 @@ def word_pairs(
         check_text("placeholder", placeholder, "a str or None")
         if given is None:
             raise ValueError(f'placeholder needs given="rest", got {placeholder!r:.60} without it')
-    places = [_place(model, caption, name, word) for name, word in (("a", a), ("b", b))]
-    texts = _texts(caption, places, given, placeholder)
+
+
+def _measured(model, image, texts, sampling):
+    """WordPairs.measured, from one pass."""
     x = model.encode(image)
     if len(x) != 1:
         raise ValueError(f"image must be one picture, got {len(x)}")
-    pairs = dict(zip(CONDITIONS, ((model, text) for text in texts), strict=True))
-    asked = {name: (y, 0) for y, name in enumerate(CONDITIONS) if y} | {
-        "a|b": (1, 2),
-        "both|a": (3, 1),
-        "both|b": (3, 2),
-    }
-    quantities = {("standard", name): Quantity("standard", *between) for name, between in asked.items()}
-    quantities |= {("orthogonal", name): Quantity("orthogonal", *asked[name]) for name in CONDITIONS[1:]}
+    asked = {"a": (1, 0), "b": (2, 0), "both": (3, 0)}
+    quantities = {("orthogonal", name): Quantity("orthogonal", *pair) for name, pair in asked.items()}
+    asked |= {"a|b": (1, 2), "both|a": (3, 1), "both|b": (3, 2)}
+    quantities |= {("standard", name): Quantity("standard", *pair) for name, pair in asked.items()}
+    pairs = {name: (model, text) for name, text in zip(CONDITIONS, texts, strict=True)}
     measured: dict[str, dict[str, Estimate]] = {"standard": {}, "orthogonal": {}}
     for (kind, name), estimate in zip(quantities, run(x, pairs, list(quantities.values()), sampling), strict=True):
         measured[kind][name] = estimate
-    image = seen(model, getattr(model, "drawn", lambda image: image)(image))
-    return WordPairs(
-        image,
-        caption,
-        [word_at(caption, *place) for place in places],
-        [start for start, _ in places],
-        given,
-        measured,
-        origin(model, {"given": given, "placeholder": placeholder} | vars(sampling)),
-        _counted(model, image, texts),
-    )
+    return measured
 
 
 def _place(model, caption, name, word):

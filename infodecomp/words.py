@@ -74,7 +74,7 @@ def load_maps(path: str | PathLike) -> Any:
     infodecomp.saved.about(path) says of which model they are and by which versions they were made. Raises ValueError
     for other files and damaged ones.
     """
-    classes = Profile, *Profile.__subclasses__(), *Saved.__subclasses__()
+    classes: list[type] = [Profile, *Profile.__subclasses__(), *Saved.__subclasses__()]
     return read(path, {found.__name__: found for found in classes})
 
 
