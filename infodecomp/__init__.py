@@ -12,6 +12,7 @@ from .lights import matched_gap, shuffled_gap
 if TYPE_CHECKING:
     from . import scenes, vocabulary
     from .loading import load
+    from .pairs import WordPairs, word_pairs
     from .widget import EmojiLab, HeatMaps, SceneLab, Sliders
     from .words import WordMaps, load_maps, word_maps
 
@@ -26,6 +27,7 @@ __all__ = [
     "SceneLab",
     "Sliders",
     "WordMaps",
+    "WordPairs",
     "channel",
     "compare",
     "denoiser",
@@ -42,10 +44,12 @@ __all__ = [
     "shuffled_gap",
     "vocabulary",
     "word_maps",
+    "word_pairs",
 ]
 # On first use: they need libraries of extras, some of which are slow to import.
 _LATER = {
     "loading": ("load",),
+    "pairs": ("WordPairs", "word_pairs"),
     "widget": ("EmojiLab", "HeatMaps", "SceneLab", "Sliders"),
     "words": ("WordMaps", "load_maps", "word_maps"),
 }

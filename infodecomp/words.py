@@ -69,12 +69,12 @@ class WordMaps(Saved):
 
 
 def load_maps(path: str | PathLike) -> Any:
-    """The WordMaps or the Estimate that .save(path) wrote, on the CPU; HeatMaps shows WordMaps without their model.
+    """The WordMaps, WordPairs or Estimate that .save(path) wrote, on the CPU; HeatMaps shows them without their model.
 
     infodecomp.saved.about(path) says of which model they are and by which versions they were made. Raises ValueError
     for other files and damaged ones.
     """
-    classes = WordMaps, Estimate, Profile, *Profile.__subclasses__()
+    classes: list[type] = [Profile, *Profile.__subclasses__(), *Saved.__subclasses__()]
     return read(path, {found.__name__: found for found in classes})
 
 
@@ -115,12 +115,13 @@ def word_maps(
     _check_options(model, placeholder, alternatives, sampling)
     asked = _asked(model, image, caption, words, placeholder)
     found = _in_groups(model, model.encode(image), asked, alternatives, sampling)
-    about = _about(model, {"placeholder": placeholder, "alternatives": alternatives is not None} | vars(sampling))
+    about = origin(model, {"placeholder": placeholder, "alternatives": alternatives is not None} | vars(sampling))
     maps = [replace(one, about=about) for one in found]
     return maps if isinstance(caption, list | tuple) else maps[0]
 
 
-def _about(model, settings):
+def origin(model: Any, settings: dict) -> dict[str, Any]:
+    """What a result says of its model and settings: plain values as they are, others as text."""
     plain = {name: value if isinstance(value, PLAIN) else repr(value) for name, value in settings.items()}
     return {"model": describe(model), "settings": plain}
 
@@ -129,7 +130,7 @@ def _in_groups(model, x, asked, alternatives, sampling):
     """WordMaps of all images, from one pass for those with equally many words."""
     if len(x) != len(asked):
         raise ValueError(f"image must be one for each caption, got {len(x)} for {len(asked)}")
-    asked = [one._replace(image=_seen(model, one.image)) for one in asked]
+    asked = [one._replace(image=seen(model, one.image)) for one in asked]
     maps = {}
     for count in sorted({len(one.words) for one in asked}):
         rows = [i for i, one in enumerate(asked) if len(one.words) == count]
@@ -185,15 +186,16 @@ def _asked(model, image, caption, words, placeholder):
         raise ValueError(f"image, caption and words must be lists of one length, got {got}")
     found = []
     for one, text, some in zip(images, captions, words, strict=True):
-        chosen = _chosen(model, text, some)
-        rest = [without(text, start, stop, placeholder) for start, stop, _ in chosen]
+        places = chosen(model, text, some)
+        rest = [without(text, start, stop, placeholder) for start, stop, _ in places]
         drawn = getattr(model, "drawn", lambda image: image)(one)  # a picture named by its character
-        found.append(_Asked(drawn, text, [word_at(text, *unit[:2]) for unit in chosen], [u[0] for u in chosen], rest))
+        found.append(_Asked(drawn, text, [word_at(text, *unit[:2]) for unit in places], [u[0] for u in places], rest))
     return found
 
 
-def _seen(model, image):
-    """A picture as the model sees it; floats from −1 to 1 have the model's size already."""
+def seen(model: Any, image: Any) -> Any:
+    """A picture as the model sees it, RGB; what was given, if the model has no `frame`. Floats from −1 to 1 have the
+    model's size already."""
     frame = getattr(model, "frame", None)
     if not callable(frame):
         return image
@@ -218,7 +220,19 @@ def _estimates(model, x, some, sampling, rows):
 
 def _counted(model, one):
     """{"mi": […], "cmi": […]} of one image in exact nats; None where no world knows the picture."""
-    world, image = getattr(model, "world", None), one.image
+    nats = counter(model, one.image)
+    if nats is None:
+        return None
+    alone = [nats(word, "") for word in one.words]
+    return {"mi": alone, "cmi": [nats(one.caption, rest) for rest in one.rest]}
+
+
+def counter(model: Any, image: Any) -> Callable[[str, str], float | None] | None:
+    """A function (text, context) that counts the exact nats of a picture; None if no world knows the picture.
+
+    It gives −inf for a text that does not fit, and None where the context does not or a text is outside the language.
+    """
+    world = getattr(model, "world", None)
     named = getattr(world, "named", None)
     if not hasattr(model, "information") or not isinstance(image, Image.Image):
         return None
@@ -233,8 +247,7 @@ def _counted(model, one):
             return None
         return None if math.isnan(found) else found  # neither text fits
 
-    alone = [nats(word, "") for word in one.words]
-    return {"mi": alone, "cmi": [nats(one.caption, rest) for rest in one.rest]}
+    return nats
 
 
 def _maps(one, estimates, row, against, counted):
@@ -244,7 +257,11 @@ def _maps(one, estimates, row, against, counted):
     return WordMaps(one.image, one.caption, one.words, one.positions, **lists, against=against, counted=counted)
 
 
-def _chosen(model, caption, words):
+def chosen(model: Any, caption: str, words: Sequence | None) -> list[tuple[int, int, str]]:
+    """[(first, last + 1, text)] of a caption's words: each occurrence of those named, or at these positions; None: all.
+
+    Raises ValueError for a caption without words, and for words that it has not.
+    """
     if not isinstance(caption, str) or not caption.split():
         raise ValueError(f"caption must be a str with at least one word, got {shown(caption)}")
     if words is not None and (isinstance(words, str) or not isinstance(words, Sequence) or not words):

@@ -315,6 +315,18 @@ TABLE = {  # a call that takes one argument by name: {the argument: its bad valu
         {"model": MODEL, "image": PICTURE, "caption": CAPTION},
         {"model": [None, 3, never], "image images": [None, 3, "no such file", Image.new("RGB", (3, 3)), X, []]},
     ),
+    idc.word_pairs: (
+        {"model": MODEL, "image": PICTURE, "caption": CAPTION, "a": 1, "b": 2},
+        {
+            "model": [None, 3, never],
+            "image images": [None, 3, "no such file", Image.new("RGB", (3, 3)), X, [], [PICTURE] * 2],
+            "caption": [None, 3, "", "  ", ["red"]],
+            "a words": [None, "zebra", 99, True, "", "the"],
+            "b words": [None, "zebra", 99, True, "", "the", 1],
+            "given": [3, "", "all", True, CAPTION],
+            "placeholder": [3, True, "_"],
+        },
+    ),
     MEASURED.save: ({}, {"path": [None, 3, "", "no/such/folder/maps", ROOT]}),
     MEASURED.mi[0].save: ({}, {"path": [None, 3, "", "no/such/folder/estimate", ROOT]}),
     idc.load_maps: ({}, {"path": [None, 3, "", "no such file", ROOT, ROOT / "README.md"]}),

@@ -28,7 +28,7 @@ FLOORS = [
     "lights",
     "models: pictures, network, kinds, parts, base, diffusers, rows, asking, lesson, told, asked, pretrained, examine",
     "words, vocabulary, attention, numbers, plot, world, drawings",
-    "scenes, emoji",
+    "scenes, emoji, pairs",
     "loading",
     "datasets",
     "experiments",
@@ -187,7 +187,7 @@ def test_public_functions_are_annotated():
 
 PUBLIC = """Alternatives Comparison EmojiLab Estimate HeatMaps Posterior SceneLab WordMaps channel compare denoiser
 exact flow integrate load load_maps matched_gap nll pointwise_information posterior scenes shuffled_gap vocabulary
-word_maps""".split()
+word_maps word_pairs WordPairs""".split()
 DESIGNED = """nll pointwise_information compare load Alternatives Estimate word_maps HeatMaps channel.add_noise
 exact.Gaussian exact.JointGaussian exact.GaussianMixture exact.FiniteSet scenes.scenes scenes.render scenes.mask
 scenes.captions scenes.log_prob scenes.information scenes.alternatives

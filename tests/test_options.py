@@ -78,6 +78,7 @@ ENTRIES = {
     "compare": lambda model, **options: idc.compare(model, X, [*TEXTS[:2], None], **options),
     "posterior": lambda model, **options: idc.posterior(model, X, choices(), **options),
     "word_maps": lambda model, **options: idc.word_maps(model, None, "red cat", **options),
+    "word_pairs": lambda model, **options: idc.word_pairs(model, None, "red cat", 0, 1, **options),
     "word_maps, against": lambda model, **options: idc.word_maps(
         model, None, "red cat", alternatives=choices, **options
     ),
@@ -126,6 +127,8 @@ def numbers(result):
         result = result.information(0, 1)
     if isinstance(result, idc.WordMaps):
         result = (result.against or result.cmi)[0]
+    if isinstance(result, idc.WordPairs):
+        result = result.information("both", "a")
     if isinstance(result, dict):
         result = torch.stack(list(result.values()))
     for name in ("nats", "log_prob"):
@@ -139,6 +142,8 @@ def samples_of(result):
         result = result.nll(0)
     if isinstance(result, idc.WordMaps):
         result = (result.against or result.mi)[0]
+    if isinstance(result, idc.WordPairs):
+        result = result.information("both")
     return getattr(result, "samples", None)
 
 

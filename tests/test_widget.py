@@ -76,6 +76,35 @@ def test_exact_attention_and_repeated_words():
     assert np.abs(unpack(second, (6, 8)) - given["red (2)"].numpy()).max() < 1.3e-4
 
 
+def test_pairs_of_words_open_as_their_four_parts(scene):
+    """Both definitions of redundancy are kinds; parts have nats, errors, counted marks and signs."""
+    model, caption = idc.load("scenes"), "the red owl left of the blue cat by night"
+    owl, cat = idc.scenes.Thing("owl", "flying", "red"), idc.scenes.Thing("cat", "sitting", "blue")
+    found = idc.scenes.Scene(0, 0, 1, owl, cat)
+    picture = idc.scenes.render(found)
+    pairs = idc.word_pairs(model, picture, caption, "owl", "by night", given="rest", samples=40)
+    widget = idc.HeatMaps(pairs)
+    assert widget.kinds == ["minimum", "overlap"]
+    assert widget.words == ["redundancy", "unique owl", "unique by night", "synergy"]
+    assert widget.picture.tobytes() == picture.tobytes()
+    (item,) = widget._state["items"]
+    assert item["legend"] == "“owl” and “by night”, in nats" and item["samples"] == 40
+    for kind, layers in zip(widget.kinds, item["layers"], strict=True):
+        counted, parts = pairs.counted_parts(kind), pairs.parts(kind)
+        for (part, estimate), layer in zip(parts.items(), layers, strict=True):
+            assert (layer["nats"], layer["stderr"]) == (estimate.nats.item(), estimate.stderr.item())
+            assert layer["counted"] == counted[part]
+            step = (layer["map"][1] - layer["map"][0]) / 4095
+            assert np.abs(unpack(layer["map"], (16, 16)) - estimate.map[0].numpy()).max() <= 0.51 * step
+    assert f"synergy: minimum {pairs.parts()['synergy'].nats.item():.2f} ±" in repr(widget)
+    both = idc.HeatMaps([pairs, pairs], item=1, word="unique owl", beside="unique by night")
+    assert both.words == widget.words and idc.HeatMaps(picture, pairs).html() == widget.html()
+    assert len(widget.figure().axes) == 12
+    twice = replace(pairs, words=["red", "red"])
+    assert idc.HeatMaps(twice).words == ["redundancy", "unique red", "unique red (2)", "synergy"]
+    assert idc.HeatMaps(scene[1])._state["items"][0]["legend"] == "Caption, in nats"
+
+
 def photograph():
     """451 × 300, a ramp from left to right, so that a cut shows in its ends."""
     ramp = np.linspace(0, 255, 451).astype(np.uint8)

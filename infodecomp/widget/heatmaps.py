@@ -9,6 +9,7 @@ import traitlets
 from matplotlib.figure import Figure
 from PIL import Image
 
+from ..pairs import WordPairs
 from ..plot import OPACITY
 from ..words import WordMaps
 from .layers import STATE, check_state, fail
@@ -23,7 +24,8 @@ class HeatMaps(anywidget.AnyWidget):
 
     HeatMaps(maps) shows WordMaps on their own picture, HeatMaps(image, maps) maps on a given one. Lists of WordMaps, as
     word_maps of several images gives, make one widget with a choice of pictures; of one picture and caption, a slider
-    over their samples. image, caption, exact and attention are then None or lists, too.
+    over their samples. image, caption, exact and attention are then None or lists, too. HeatMaps(pairs) shows the four
+    parts of WordPairs as if they were words; its kinds are definitions of redundancy.
 
     Colour and cover of a cell grow with |nats|, over a greyed picture: a cell of zero shows the picture. All words of a
     picture share one scale.
@@ -84,7 +86,8 @@ class HeatMaps(anywidget.AnyWidget):
         original: bool = False,
     ) -> None:
         given = {name: value for name, value in locals().items() if name in STATE}
-        if maps is None and isinstance(image[0] if isinstance(image, list | tuple) and image else image, WordMaps):
+        first = image[0] if isinstance(image, list | tuple) and image else image
+        if maps is None and isinstance(first, WordMaps | WordPairs):
             image, maps = None, image
         self._items = items(image, maps, caption, exact, attention)
         check_state(given | {"small": small}, len(self._items))

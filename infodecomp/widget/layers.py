@@ -12,6 +12,7 @@ from ..captions import alike, units, word_at
 from ..checks import is_whole, number, shown
 from ..estimates.estimate import Estimate
 from ..models.pictures import cut, one_aspect, picture
+from ..pairs import WordPairs
 from ..words import WordMaps
 
 STATE = {"word": str, "kind": str, "beside": str, "item": int, "opacity": float}
@@ -28,7 +29,7 @@ def caption_of(maps: Any, caption: str | None) -> str:
     if isinstance(maps, WordMaps):
         caption = maps.caption if caption is None else caption
     elif not isinstance(maps, Mapping) or not maps or not all(isinstance(m, Mapping) and m for m in maps.values()):
-        fail("maps", "WordMaps or {kind: {word: map}}", shown(maps))
+        fail("maps", "WordMaps, WordPairs or {kind: {word: map}}", shown(maps))
     elif caption is None:
         caption = " ".join(dict.fromkeys(word for layers in maps.values() for word in layers))
     if not isinstance(caption, str) or not caption.split():
@@ -132,8 +133,8 @@ def layer_of(kind: str, word: str, value: Any) -> dict:
 
 
 def picture_of(image: Any, maps: Any) -> Image.Image:
-    """An RGB PIL picture: the given one, None for that of WordMaps; cut like theirs where it has another aspect."""
-    own = maps.image if isinstance(maps, WordMaps) else None
+    """An RGB PIL picture: the given one, None for the maps' own; cut like theirs where it has another aspect."""
+    own = maps.image if isinstance(maps, WordMaps | WordPairs) else None
     found = picture(own if image is None else image)
     if not isinstance(own, Image.Image) or one_aspect(found.size, own.size):
         return found

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ..pairs import PARTS, REDUNDANCIES, WordPairs
 from ..words import WordMaps
 from .layers import (
     attention_of,
@@ -27,7 +28,8 @@ ATTENTION = "attention"
 @dataclass
 class Item:
     """One picture: kinds is {kind: {word: layer}}, a layer {"map", "error", "nats", "stderr", "counted"} as far as
-    known. tokens: {word: its text in the caption}, those without maps included. samples: behind the maps."""
+    known. tokens: {word: its text in the caption}, those without maps included. samples: behind the maps. legend: what
+    stands above the words."""
 
     picture: Image.Image
     caption: str
@@ -36,6 +38,7 @@ class Item:
     kinds: dict[str, dict[str, dict]]
     size: tuple[int, int]
     samples: int | None = field(default=None)
+    legend: str = "Caption, in nats"
 
     def telling(self, kind: str) -> str:
         """The word that surely says most: the highest nats less two standard errors."""
@@ -53,6 +56,7 @@ def _least(layer):
 
 def item(image: Any, maps: Any, caption: str | None, exact: Any, attention: Any) -> Item:
     """One Item of what HeatMaps takes. Raises ValueError for what does not fit together."""
+    own, (maps, exact) = maps, (by_part(one) if isinstance(one, WordPairs) else one for one in (maps, exact))
     caption = caption_of(maps, caption)
     phrases = maps.words if isinstance(maps, WordMaps) else [w for layers in maps.values() for w in layers]
     tokens, starts = tokens_of(caption, phrases)
@@ -69,11 +73,32 @@ def item(image: Any, maps: Any, caption: str | None, exact: Any, attention: Any)
         kinds[kind] = {word: layer_of(kind, word, value) for word, value in layers.items()}
     for counted in (exact, maps):
         _add_counted(kinds, counted, starts)
-    drawn = getattr(maps, "image", None)  # of an emoji named by its character
+    drawn = getattr(own, "image", None)  # of an emoji named by its character
     named = isinstance(image, str) and getattr(drawn, "info", {}).get("emoji") == image
-    picture = picture_of(drawn if named else image, maps)
-    samples = maps.mi[0].samples if isinstance(maps, WordMaps) and maps.mi else None
-    return Item(picture, caption, tokens, words, kinds, one_shape(kinds, picture), samples)
+    picture = picture_of(drawn if named else image, own)
+    found = Item(picture, caption, tokens, words, kinds, one_shape(kinds, picture))
+    if isinstance(own, WordPairs):
+        _add_counted_parts(kinds, own)
+        found.samples, found.legend = own.measured["standard"]["a"].samples, "“{}” and “{}”, in nats".format(*own.words)
+    elif isinstance(own, WordMaps) and own.mi:
+        found.samples = own.mi[0].samples
+    return found
+
+
+def by_part(pairs: WordPairs) -> dict[str, dict[str, Any]]:
+    """{definition of redundancy: {part: Estimate}} of two words, the parts as a reader names them."""
+    first, second = pairs.words
+    labels = "redundancy", f"unique {first}", f"unique {second}{' (2)' if first == second else ''}", "synergy"
+    return {name: dict(zip(labels, pairs.parts(name).values(), strict=True)) for name in REDUNDANCIES}
+
+
+def _add_counted_parts(kinds, pairs):
+    """Puts the parts of exact nats that a world counted beside those of the estimates."""
+    for name in REDUNDANCIES:
+        counted = pairs.counted_parts(name)
+        for part, layer in zip(PARTS, kinds[name].values(), strict=True):
+            if counted:
+                layer["counted"] = counted[part]
 
 
 def _add_counted(kinds, maps, starts):

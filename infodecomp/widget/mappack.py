@@ -15,6 +15,8 @@ MEANINGS = {  # of the kinds of WordMaps: beside their name, and in a sentence
     "MI": ("alone", "What the word alone tells about the picture."),
     "CMI": ("given the rest", "What the word adds when the rest of the caption is known."),
     "against": ("alternatives", "What the word tells against the words that could stand in its place."),
+    "minimum": ("", "Redundancy is what the word that says less says."),
+    "overlap": ("", "Redundancy is the excess of both words' nats over those of the two together."),
     ATTENTION: ("", "Where the network looks while it reads the word. These are no nats."),
 }
 
@@ -55,6 +57,7 @@ def _item(found, place, small):
     one = found[place]
     return {
         "size": one.size,
+        "legend": one.legend,
         "caption": [[text, word if word in one.words else None] for word, text in one.tokens.items()],
         "words": one.words,
         "samples": one.samples,

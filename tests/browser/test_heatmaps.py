@@ -3,6 +3,7 @@
 import base64
 import io
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -389,6 +390,24 @@ def test_it_opens_on_a_telling_word_with_badges_and_counted_nats(browser, scene,
         "return [...document.querySelectorAll('.word:has(input[value=moon]) .track')].map(t => t.lastChild.className)"
     )
     assert marks == ["exact", "exact"]
+
+
+def test_bars_of_both_signs_stand_on_a_line_at_zero(browser, tmp_path):
+    """As the parts of two words have, of which one may be negative."""
+    draws = idc.nll(idc.exact.Gaussian(torch.zeros(1, 2, 2), 1.0), torch.ones(1, 1, 2, 2), samples=20)
+    picture, signed = Image.new("RGB", (4, 4), (90, 90, 90)), {"redundancy": draws, "synergy": -draws}
+    opened(browser, tmp_path, idc.HeatMaps(picture, {"minimum": signed}).html())
+    bars = browser.execute_script(
+        """return [...document.querySelectorAll(".track")].map(
+        (track) => [".zero", ".fill"].map((part) => track.querySelector(part).getBoundingClientRect())
+                                     .flatMap((box) => [box.left, box.right]))"""
+    )
+    (line, _, left, right), (other, _, low, high) = bars
+    assert abs(line - left) < 1.5 < right - left and abs(other - high) < 1.5 < high - low
+    texts = [text.text for text in browser.find_elements(By.CSS_SELECTOR, ".word .total")]
+    assert "−" not in texts[0] and texts[1].startswith("minimum −")
+    opened(browser, tmp_path, idc.HeatMaps(picture, {"MI": {"a": replace(draws, stderr=draws.stderr * 0)}}).html())
+    assert not browser.find_elements(By.CSS_SELECTOR, ".track .zero")
 
 
 def test_a_cell_of_zero_shows_the_picture(browser, tmp_path):

@@ -6,7 +6,7 @@ import { totalsOf } from "./totals.js";
 /** What the reader can ask: the kind of map, and the word. */
 export function choices(chosen) {
   const { kinds, small } = chosen.state;
-  const legend = (small && kinds[0].title && `${kinds[0].title} In nats:`) || "Caption, in nats";
+  const legend = (small && kinds[0].title && `${kinds[0].title} In nats:`) || chosen.item.legend;
   const asked = fieldset(legend, "caption", ...captionWords(chosen));
   asked.title = "Choose a word; its map is shown while the pointer is on it";
   const shown = kinds.map(({ name, label, title }) => choice(chosen, "kind", name, label, title));

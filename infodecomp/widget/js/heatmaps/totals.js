@@ -24,7 +24,12 @@ export function totalsOf(chosen) {
   const [low, high] = [Math.min(0, ...finite), Math.max(0, ...finite)];
   const along = (nats) => (100 * (nats - low)) / (high - low || 1);
   const form = ({ layer }) => (small && Number.isFinite(layer.counted) ? counts : totalOf);
-  return (word) => rows(word).map((row) => form(row)(row, along));
+  const shownTotal = (row) => {
+    const total = form(row)(row, along);
+    if (low < 0) total.lastChild.prepend(barPart("zero", 0, 0, along)); // bars to the left of it are negative
+    return total;
+  };
+  return (word) => rows(word).map(shownTotal);
 }
 
 function exactOf(chosen, { name }, word) {
