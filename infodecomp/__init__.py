@@ -1,6 +1,7 @@
 """Read what a diffusion model knows, in nats: densities, information and pixel maps from denoising errors."""
 
 from . import channel, denoiser, exact, flow, integrate, scenes, vocabulary
+from .concepts import ConceptMaps, concept_maps
 from .estimates.alternatives import Alternatives
 from .estimates.estimate import Estimate
 from .estimates.information import Comparison, Posterior, compare, nll, pointwise_information, posterior
@@ -12,6 +13,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Alternatives",
     "Comparison",
+    "ConceptMaps",
     "EmojiLab",
     "Estimate",
     "HeatMaps",
@@ -21,6 +23,7 @@ __all__ = [
     "WordMaps",
     "channel",
     "compare",
+    "concept_maps",
     "denoiser",
     "exact",
     "flow",

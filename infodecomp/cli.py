@@ -21,6 +21,7 @@ from .experiments import relation as relation_testing
 from .experiments.folder import read_items, read_settings, save
 from .experiments.options import Options, first_line
 from .experiments.runner import condensed, in_order, processes, run
+from .joint import kind_of_attention
 from .loading import load
 from .scenes import export
 
@@ -162,6 +163,8 @@ def localize(
         truth = load("scenes") if exact else None
         if exact and getattr(model, "shape", None) != truth.shape:
             raise ValueError(f"exact must come with a model of scenes, got {options.model!r}")
+        if kind_of_attention(model) is None:
+            typer.echo(f"no attention beside it: {type(model).__name__} has none that can be recorded", err=True)
         return lambda item: localization.measure(model, item, exact=truth, **options.sampling(item))
 
     settings: dict = {"command": "localize", "data": str(options.data), "task": task}

@@ -69,12 +69,12 @@ class WordMaps(Saved):
 
 
 def load_maps(path: str | PathLike) -> Any:
-    """The WordMaps or the Estimate that .save(path) wrote, on the CPU; HeatMaps shows WordMaps without their model.
+    """The WordMaps, ConceptMaps or Estimate that .save(path) wrote, on the CPU; HeatMaps shows WordMaps without their model.
 
     infodecomp.saved.about(path) says of which model they are and by which versions they were made. Raises ValueError
     for other files and damaged ones.
     """
-    classes = WordMaps, Estimate, Profile, *Profile.__subclasses__()
+    classes = Profile, *Profile.__subclasses__(), *Saved.__subclasses__()
     return read(path, {found.__name__: found for found in classes})
 
 
@@ -115,12 +115,13 @@ def word_maps(
     _check_options(model, placeholder, alternatives, sampling)
     asked = _asked(model, image, caption, words, placeholder)
     found = _in_groups(model, model.encode(image), asked, alternatives, sampling)
-    about = _about(model, {"placeholder": placeholder, "alternatives": alternatives is not None} | vars(sampling))
+    about = about_of(model, {"placeholder": placeholder, "alternatives": alternatives is not None} | vars(sampling))
     maps = [replace(one, about=about) for one in found]
     return maps if isinstance(caption, list | tuple) else maps[0]
 
 
-def _about(model, settings):
+def about_of(model: Any, settings: dict) -> dict[str, Any]:
+    """{"model", "settings"} of a result: the model described, options as plain values."""
     plain = {name: value if isinstance(value, PLAIN) else repr(value) for name, value in settings.items()}
     return {"model": describe(model), "settings": plain}
 
@@ -129,7 +130,7 @@ def _in_groups(model, x, asked, alternatives, sampling):
     """WordMaps of all images, from one pass for those with equally many words."""
     if len(x) != len(asked):
         raise ValueError(f"image must be one for each caption, got {len(x)} for {len(asked)}")
-    asked = [one._replace(image=_seen(model, one.image)) for one in asked]
+    asked = [one._replace(image=seen(model, one.image)) for one in asked]
     maps = {}
     for count in sorted({len(one.words) for one in asked}):
         rows = [i for i, one in enumerate(asked) if len(one.words) == count]
@@ -192,7 +193,7 @@ def _asked(model, image, caption, words, placeholder):
     return found
 
 
-def _seen(model, image):
+def seen(model: Any, image: Any) -> Any:
     """A picture as the model sees it; floats from −1 to 1 have the model's size already."""
     frame = getattr(model, "frame", None)
     if not callable(frame):
@@ -216,15 +217,14 @@ def _estimates(model, x, some, sampling, rows):
     return dict(zip(quantities, run(x[rows], pairs, list(quantities.values()), sampling), strict=True))
 
 
-def _counted(model, one):
-    """{"mi": […], "cmi": […]} of one image in exact nats; None where no world knows the picture."""
-    world, image = getattr(model, "world", None), one.image
+def counter(model: Any, image: Any) -> Callable[[str, str], float | None] | None:
+    """A function (y, given) that counts i(image; y | given) in exact nats, None for texts outside the world's language;
+    None where no world of the model knows the picture, as `seen` gives it."""
+    world = getattr(model, "world", None)
     named = getattr(world, "named", None)
     if not hasattr(model, "information") or not isinstance(image, Image.Image):
         return None
     name = named(image) if named else image.info.get("emoji")
-    if name is None:
-        return None
 
     def nats(y, given):
         try:
@@ -233,6 +233,14 @@ def _counted(model, one):
             return None
         return None if math.isnan(found) else found  # neither text fits
 
+    return None if name is None else nats
+
+
+def _counted(model, one):
+    """{"mi": […], "cmi": […]} of one image in exact nats; None where no world knows the picture."""
+    nats = counter(model, one.image)
+    if nats is None:
+        return None
     alone = [nats(word, "") for word in one.words]
     return {"mi": alone, "cmi": [nats(one.caption, rest) for rest in one.rest]}
 

@@ -19,12 +19,13 @@ from ..datasets.coco import Item
 from ..datasets.items import Broken
 from ..denoiser import Model
 from ..flow import from_noise, to_noise
+from ..joint import concept_attention, kind_of_attention
 from ..words import word_maps
 from .clusters import pictures_of, stderr
 from .runner import heading
 
 THRESHOLDS = np.linspace(0.1, 0.5, 50)
-METHODS = ("whole image", "attention", "cmi", "mi", "attention + information")
+METHODS = ("whole image", "attention", "cmi", "mi", "attention + information", "concept attention")
 # mIoU in %, Table 3 of the paper: COCO-IT, by samples
 PAPER = {
     "whole image": {50: 14.94, 100: 14.94, 200: 14.94},
@@ -59,13 +60,20 @@ def localize(
 ) -> tuple[dict[str, torch.Tensor], dict[str, float]]:
     """{method: map (h, w)} of the word or phrase at a position of caption.split(), and the nats of "cmi" and "mi".
 
-    At 100 samples each method uses about 100 evaluations per caption that it needs; the chain of "attention" has 25
-    steps of 4. attention: False for a model without cross-attention.
+    At 100 samples each method uses about 100 evaluations per text that it needs; the chain of "attention" has 25
+    steps of 4. Cross-attention gives "attention" and "attention + information"; joint attention "concept attention", of
+    the word as a text of its own. attention: False for a model without either, for which True is a ValueError.
     """
+    kind = kind_of_attention(model) if attention else None
+    if attention and kind is None:
+        raise ValueError(f"attention must be False for a model without any to record, got {type(model).__name__}")
     found: Any = word_maps(model, picture, caption, [position], samples=samples, seed=seed, batch_size=batch_size)
     maps = {"cmi": found.cmi[0].map[0], "mi": found.mi[0].map[0]}
     nats = {"cmi": found.cmi[0].nats.item(), "mi": found.mi[0].nats.item()}
-    if attention:
+    if kind == "joint":
+        options: dict[str, Any] = {"samples": samples, "seed": seed, "batch_size": batch_size}
+        maps["concept attention"] = concept_attention(model, model.encode(picture), caption, found.words, **options)[0, 0]
+    elif kind == "cross":
         x, tokens = model.encode(picture), model.tokens(caption, position)
         chain = chain_attention(model, x, caption, steps=max(1, samples // 4))
         levels = attention_maps(model, x, caption, samples=samples, seed=seed, batch_size=batch_size)
@@ -114,7 +122,8 @@ def measure(
     if not mask.any():
         raise Broken("outside the crop", f"no pixel of {item.word!r} is left in the {mask.shape} that the model sees")
     options: dict = {"seed": seed, "batch_size": batch_size, "samples": samples}
-    maps, nats = localize(model, frame, item.caption, item.position, attention=hasattr(model, "unet"), **options)
+    attention = kind_of_attention(model) is not None
+    maps, nats = localize(model, frame, item.caption, item.position, attention=attention, **options)
     result: dict = {"group": item.group, "image": item.image, "nats": nats, "crowd": item.crowd}
     result["iou"] = {name: np.round(iou(map, mask), 4).tolist() for name, map in maps.items()}
     result["iou"]["whole image"] = [round(float(mask.mean()), 4)] * len(THRESHOLDS)

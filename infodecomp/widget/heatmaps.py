@@ -9,6 +9,7 @@ import traitlets
 from matplotlib.figure import Figure
 from PIL import Image
 
+from ..concepts import ConceptMaps
 from ..plot import OPACITY
 from ..words import WordMaps
 from .layers import STATE, check_state, fail
@@ -21,7 +22,7 @@ from .page import bundle, piece, style
 class HeatMaps(anywidget.AnyWidget):
     """What each word of a caption tells about a picture: words with their nats, and the chosen word's map on it.
 
-    HeatMaps(maps) shows WordMaps on their own picture, HeatMaps(image, maps) maps on a given one. Lists of WordMaps, as
+    HeatMaps(maps) shows WordMaps or ConceptMaps on their own picture, HeatMaps(image, maps) maps on a given one. Lists of WordMaps, as
     word_maps of several images gives, make one widget with a choice of pictures; of one picture and caption, a slider
     over their samples. image, caption, exact and attention are then None or lists, too.
 
@@ -84,8 +85,11 @@ class HeatMaps(anywidget.AnyWidget):
         original: bool = False,
     ) -> None:
         given = {name: value for name, value in locals().items() if name in STATE}
-        if maps is None and isinstance(image[0] if isinstance(image, list | tuple) and image else image, WordMaps):
+        first = image[0] if isinstance(image, list | tuple) and image else image
+        if maps is None and isinstance(first, WordMaps):
             image, maps = None, image
+        elif maps is None and isinstance(first, ConceptMaps):
+            image, maps = ([m.image for m in image], [m.kinds for m in image]) if first is not image else (first.image, first.kinds)
         self._items = items(image, maps, caption, exact, attention)
         check_state(given | {"small": small}, len(self._items))
         given["kind"] = kind or self.kinds[0]
