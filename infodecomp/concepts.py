@@ -101,9 +101,9 @@ def concept_maps(
     """Information of concepts with a picture, and which of them tells most where: a segmentation in nats, untrained.
 
     model: from infodecomp.load. image: a picture as model.encode takes it, or a list of them, for a list of results.
-    concepts: K different texts, such as ["cat", "dog", "grass"]. context: None (each concept alone, against nothing), or
-    a text: then i(x; concept with context | context). A word "{}" of it marks where the concept stands ("the {} cat");
-    without one the concept comes after it. prior: (K,) weights ≥ 0 of the concepts, None: equal ones. In the
+    concepts: K different texts, such as ["cat", "dog", "grass"]. context: None (each concept alone, against nothing),
+    or a text: then i(x; concept with context | context). A word "{}" of it marks where the concept stands ("the {}
+    cat"); without one the concept comes after it. prior: (K,) weights ≥ 0 of the concepts, None: equal ones. In the
     segmentation log prior is spread evenly over the cells, so that a concept's cells add up to log of
     prior · p(x|concept) and a constant; the context alone counts as much as the likeliest concept.
     against: also measure each concept against all of them, along paths (which refuse noise, tolerance and proposal as
@@ -122,7 +122,7 @@ def concept_maps(
     whole = len(estimates["mi"][0].nats) == len(x) and all(e.map_stderr is not None for e in estimates["mi"])
     if against and whole:
         with dispensable("stopped: nothing is known of the concepts against each other"):
-            walked = each_along_paths(model, x, list(texts), weights, "standard", sampling)
+            walked = each_along_paths(model, x, texts, weights, "standard", sampling)
             each = _by_bayes(estimates["mi_standard"], walked, weights.prior)
     about = about_of(model, {"against": against} | vars(sampling))
     made = [
@@ -131,6 +131,18 @@ def concept_maps(
     ]
     maps = [replace(one, about=about) for one in made]
     return maps if isinstance(image, list | tuple) else maps[0]
+
+
+def in_context(concepts: Sequence[str], context: str | None) -> tuple[list[str], str | None]:
+    """The texts of concepts beside a context, and that of the context alone, as concept_maps takes it."""
+    if context is None:
+        return list(concepts), None
+    words = check_text("context", context, "None or a str").split()
+    if not words or context.count("{}") > 1:
+        raise ValueError(f"context must be None or a text with at most one {{}}, got {shown(context)}")
+    words = words if "{}" in context else [*words, "{}"]
+    form, place = " ".join(words), next(k for k, word in enumerate(words) if "{}" in word)
+    return [form.replace("{}", c) for c in concepts], without(form.replace("{}", "x"), place, place + 1)
 
 
 def _checked(model, concepts, context, prior, against, sampling):
@@ -145,16 +157,8 @@ def _checked(model, concepts, context, prior, against, sampling):
         refuse("against", "a bool", against)
     if against:
         check_paths(sampling)
-    texts, given = tuple(concepts), None
-    if context is not None:
-        words = check_text("context", context).split()
-        marks = [k for k, word in enumerate(words) if "{}" in word]
-        if not words or context.count("{}") > 1:
-            raise ValueError(f"context must be None or a text with at most one {{}}, got {shown(context)}")
-        form = " ".join(words) if marks else " ".join([*words, "{}"])
-        texts = tuple(form.replace("{}", concept) for concept in concepts)
-        given = without(form.replace("{}", "x"), marks[0], marks[0] + 1) if marks else " ".join(words)
-    weights = Alternatives(list(texts), prior)
+    texts, given = in_context(concepts, context)
+    weights = Alternatives(texts, prior)
     if weights.prior.ndim != 1:
         raise ValueError(f"prior must be ({len(texts)},), got {tuple(weights.prior.shape)}")
     return texts, given, weights
@@ -179,7 +183,7 @@ def _by_bayes(ratios, walked, prior):
     shares, evidence = odds.softmax(1), odds.logsumexp(1)
     mean, found = averaged(ratios, shares).integrand, []
     tail = (shares * torch.stack([e.tail for e in ratios], 1)).sum(1)
-    for k, (ratio, path) in enumerate(zip(ratios, walked, strict=True)):
+    for ratio, path in zip(ratios, walked, strict=True):
         profile = replace(ratio.profile, integrand=ratio.profile.integrand - mean)
         values = {"nats": ratio.nats - evidence, "stderr": profile.stderr(), "tail": ratio.tail - tail}
         found.append(replace(ratio, profile=profile, map=path.map, map_stderr=path.map_stderr, **values))

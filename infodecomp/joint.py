@@ -1,8 +1,8 @@
 """Attention where text and picture are one sequence (SD3, FLUX.1): similarity in the output space of its layers.
 
-After ConceptAttention (Helbling et al., ICML 2025): a concept's tokens run through the text stream beside the picture's,
-which they read and do not change; a cell's value is the product of its output vector and the concept's, before the
-layers' projections. A baseline: it is not in nats and has no standard error.
+After ConceptAttention (Helbling et al., ICML 2025): a concept's tokens run through the text stream, read the picture's
+tokens and do not change them; a cell's value is the product of its output vector and the concept's, before the layers'
+projections. A baseline: it is not in nats and has no standard error.
 """
 
 from collections.abc import Iterator, Sequence
@@ -177,7 +177,8 @@ def concept_attention(
     model: SD3 or FLUX.1 from infodecomp.load; x (B, C, H, W) from model.encode. ValueError for other models, and for
     what is no list of texts.
     """
-    if isinstance(concepts, str) or not all(isinstance(c, str) for c in concepts) or not len(concepts):
+    listed = isinstance(concepts, Sequence) and not isinstance(concepts, str) and len(concepts)
+    if not listed or not all(isinstance(c, str) for c in concepts):
         refuse("concepts", "a list of at least one text", concepts)
     if isinstance(proposal, str):  # the pilot of "fit" would be recorded as well
         raise ValueError(f"proposal must be None or a Proposal, got {shown(proposal)}")

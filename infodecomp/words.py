@@ -69,12 +69,12 @@ class WordMaps(Saved):
 
 
 def load_maps(path: str | PathLike) -> Any:
-    """The WordMaps, ConceptMaps or Estimate that .save(path) wrote, on the CPU; HeatMaps shows WordMaps without their model.
+    """The WordMaps, ConceptMaps or Estimate that .save(path) wrote, on the CPU; HeatMaps needs no model.
 
     infodecomp.saved.about(path) says of which model they are and by which versions they were made. Raises ValueError
     for other files and damaged ones.
     """
-    classes = Profile, *Profile.__subclasses__(), *Saved.__subclasses__()
+    classes: list[type] = [Profile, *Profile.__subclasses__(), *Saved.__subclasses__()]
     return read(path, {found.__name__: found for found in classes})
 
 

@@ -81,7 +81,7 @@ def test_a_segmentation_by_hand():
 
 
 def test_things_get_their_own_names():
-    """On the cells of the cat, cat beats dog; on those of the dog, dog beats cat: mean over cells and pictures, pooled."""
+    """On the cells of the cat, cat beats dog; on those of the dog, dog beats cat: over pictures, pooled."""
     for own, other in ((0, 1), (1, 0)):
         gaps = []
         for scene, f in zip(SCENES, FOUND, strict=True):
@@ -94,7 +94,9 @@ def test_things_get_their_own_names():
 def test_context_before_a_concept_and_around_it():
     scene = sc.Scene(0, 1, 1, sc.Thing("owl", "flying", "red"), sc.Thing("fish", "two", "blue"))
     options = {"samples": 60, "against": False}
-    some = idc.concept_maps(MODEL, sc.render(scene), ["night", "day"], "the red owl left of the blue fish by", **options)
+    some = idc.concept_maps(
+        MODEL, sc.render(scene), ["night", "day"], "the red owl left of the blue fish by", **options
+    )
     whole = "the red owl left of the blue fish by night"
     assert some.counted[0] == pytest.approx(sc.information(scene, whole, whole.removesuffix(" night")))
     assert some.counted[1] == -math.inf and some.against is None and list(some.kinds) == ["CMI"]
@@ -133,7 +135,7 @@ BAD = {
     "concepts must be texts, each once, got \\['cat', 'cat'\\]": {"concepts": ["cat", "cat"]},
     "concepts must be texts": {"concepts": ["cat", " "]},
     "context must be None or a text with at most one {}": {"context": "{} {}"},
-    "context must be a str, got 3": {"context": 3},
+    "context must be None or a str, got 3": {"context": 3},
     "prior must": {"prior": [1.0]},
     "prior must be \\(2,\\)": {"prior": [[1.0, 1.0]]},
     "against must be a bool": {"against": 1},

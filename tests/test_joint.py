@@ -10,6 +10,8 @@ import infodecomp as idc
 from infodecomp.experiments.localization import localize
 from infodecomp.joint import concept_attention, kind_of_attention, tokens_of, watch
 
+pytestmark = [pytest.mark.filterwarnings(f"ignore::{kind}Warning") for kind in ("Future", "Deprecation")]  # diffusers'
+
 
 def load(name):
     return idc.load(tiny.pipeline(name), check=False, size=(32, 32))
@@ -183,5 +185,7 @@ def test_methods_beside_information(name, more):
     for one in more:
         assert maps[one].std() > 0
     if not kind:
-        with pytest.raises(ValueError, match="attention must be False for a model without any to record, got AskedModel"):
+        with pytest.raises(
+            ValueError, match="attention must be False for a model without any to record, got AskedModel"
+        ):
             localize(model, picture, "a red cat", 2, samples=4)

@@ -20,12 +20,14 @@ from ..datasets.items import Broken
 from ..denoiser import Model
 from ..flow import from_noise, to_noise
 from ..joint import concept_attention, kind_of_attention
+from ..loading import load
 from ..words import word_maps
 from .clusters import pictures_of, stderr
 from .runner import heading
 
 THRESHOLDS = np.linspace(0.1, 0.5, 50)
-METHODS = ("whole image", "attention", "cmi", "mi", "attention + information", "concept attention")
+METHODS = ("whole image", "attention", "cmi", "mi", "attention + information")
+EVERY = *METHODS, "concept attention"  # the last one of joint attention, whose models lack the other two
 # mIoU in %, Table 3 of the paper: COCO-IT, by samples
 PAPER = {
     "whole image": {50: 14.94, 100: 14.94, 200: 14.94},
@@ -72,7 +74,9 @@ def localize(
     nats = {"cmi": found.cmi[0].nats.item(), "mi": found.mi[0].nats.item()}
     if kind == "joint":
         options: dict[str, Any] = {"samples": samples, "seed": seed, "batch_size": batch_size}
-        maps["concept attention"] = concept_attention(model, model.encode(picture), caption, found.words, **options)[0, 0]
+        maps["concept attention"] = concept_attention(model, model.encode(picture), caption, found.words, **options)[
+            0, 0
+        ]
     elif kind == "cross":
         x, tokens = model.encode(picture), model.tokens(caption, position)
         chain = chain_attention(model, x, caption, steps=max(1, samples // 4))
@@ -111,6 +115,14 @@ def framed(model: Any, mask: np.ndarray) -> np.ndarray:
     return np.asarray(model.frame(Image.fromarray(mask.astype(np.uint8) * 255)).convert("L")) > 127
 
 
+def truth_for(model: Any, name: str) -> Model:
+    """The exact model of scenes beside another. ValueError, with that one's name, for a model of other pictures."""
+    truth = load("scenes")
+    if getattr(model, "shape", None) != truth.shape:
+        raise ValueError(f"exact must come with a model of scenes, got {name!r}")
+    return truth
+
+
 def measure(
     model: Any, item: Item, *, samples: int, seed: int, batch_size: int | None = None, exact: Model | None = None
 ) -> dict:
@@ -143,7 +155,9 @@ def held_out(name: str) -> bool:
     return hashlib.blake2b(name.encode(), digest_size=1).digest()[0] % 2 == 0
 
 
-def summary(records: list[dict]) -> dict[str, dict]:
+def summary(
+    records: list[dict], methods: Sequence[str] = EVERY, thresholds: Sequence[float] | np.ndarray = THRESHOLDS
+) -> dict[str, dict]:
     """{method: {"miou": (mean, stderr), "flattered": …, "inside": …, "correlation": …, "threshold": t}}.
 
     Means are over items, their standard errors over pictures, of which some may have several items. The threshold is
@@ -153,7 +167,7 @@ def summary(records: list[dict]) -> dict[str, dict]:
     kept = [r for r in records if "iou" in r]
     choosing, rest = ([r for r in kept if held_out(r["id"]) == side] for side in (True, False))
     table: dict[str, dict] = {}
-    for name in (method for method in METHODS if kept and method in kept[0]["iou"]):
+    for name in (method for method in methods if kept and method in kept[0]["iou"]):
         train, test = (np.array([r["iou"][name] for r in half]) for half in (choosing, rest))
         if not len(train) or not len(test):
             continue
@@ -164,7 +178,7 @@ def summary(records: list[dict]) -> dict[str, dict]:
             those = [r for r in rest if name in r.get(key, {})]
             if len(those) > 1:
                 line[key] = _mean([r[key][name] for r in those], those)
-        table[name] = line | {"threshold": float(THRESHOLDS[best]), "count": len(test)}
+        table[name] = line | {"threshold": float(thresholds[best]), "count": len(test)}
     return table
 
 
@@ -172,7 +186,8 @@ def _mean(values, records):
     return float(np.mean(values)), stderr(values, pictures_of(records))
 
 
-def _percent(mean, error):
+def percent(mean: float, error: float) -> str:
+    """A share and its error in %."""
     return f"{100 * mean:.1f} ± {100 * error:.1f}" if error >= 0 else f"{100 * mean:.1f}, too few"
 
 
@@ -189,8 +204,8 @@ def report(tasks: dict[str, list[dict]], samples: int = 100) -> str:
         lines += ["| method | mIoU, % (threshold) | best on the same | inside, % | r with exact | the paper's, % |"]
         lines += ["|---|---|---|---|---|---|"]
         for name, line in table.items():
-            cells = [f"{_percent(*line['miou'])} ({line['threshold']:.2f})", _percent(*line["flattered"])]
-            cells += [_percent(*line["inside"]) if "inside" in line else ""]
+            cells = [f"{percent(*line['miou'])} ({line['threshold']:.2f})", percent(*line["flattered"])]
+            cells += [percent(*line["inside"]) if "inside" in line else ""]
             r, error = line.get("correlation", (0, -1))
             cells += [f"{r:.2f} ± {error:.2f}" if error >= 0 else "too few" if "correlation" in line else ""]
             cells += [str(PAPER.get(name, {}).get(samples, ""))]

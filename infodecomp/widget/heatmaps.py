@@ -22,9 +22,9 @@ from .page import bundle, piece, style
 class HeatMaps(anywidget.AnyWidget):
     """What each word of a caption tells about a picture: words with their nats, and the chosen word's map on it.
 
-    HeatMaps(maps) shows WordMaps or ConceptMaps on their own picture, HeatMaps(image, maps) maps on a given one. Lists of WordMaps, as
-    word_maps of several images gives, make one widget with a choice of pictures; of one picture and caption, a slider
-    over their samples. image, caption, exact and attention are then None or lists, too.
+    HeatMaps(maps) shows WordMaps or ConceptMaps on their own picture, HeatMaps(image, maps) maps on a given one. Lists
+    of them, as word_maps of several images gives, make one widget with a choice of pictures; of one picture and
+    caption, a slider over their samples. image, caption, exact and attention are then None or lists, too.
 
     Colour and cover of a cell grow with |nats|, over a greyed picture: a cell of zero shows the picture. All words of a
     picture share one scale.
@@ -89,7 +89,8 @@ class HeatMaps(anywidget.AnyWidget):
         if maps is None and isinstance(first, WordMaps):
             image, maps = None, image
         elif maps is None and isinstance(first, ConceptMaps):
-            image, maps = ([m.image for m in image], [m.kinds for m in image]) if first is not image else (first.image, first.kinds)
+            shown = [(m.image, m.kinds) for m in (image if first is not image else [image])]
+            image, maps = map(list, zip(*shown, strict=True)) if first is not image else shown[0]
         self._items = items(image, maps, caption, exact, attention)
         check_state(given | {"small": small}, len(self._items))
         given["kind"] = kind or self.kinds[0]
