@@ -7,7 +7,7 @@ maps needs no context: s_b − s_c is half the integral of (ε − ε̂_c)² −
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -112,25 +112,24 @@ def concept_maps(
     """
     samples = samples_of(samples, model)
     sampling = Sampling(samples, seed, proposal, batch_size, noise, tolerance, max_samples, progress=progress)
-    texts, given, weights = _checked(model, concepts, context, prior, against, sampling)
-    images = list(image) if isinstance(image, list | tuple) else [image]
-    x = model.encode(image)
+    asked = _asked(model, concepts, context, prior, against, sampling)
+    images, x = list(image) if isinstance(image, list | tuple) else [image], model.encode(image)
     if len(x) != len(images):
         raise ValueError(f"image must be a picture or a list of them, got {len(x)} for {len(images)}")
-    estimates, pairs = _measured(model, x, texts, given, sampling)
-    each = None
-    whole = len(estimates["mi"][0].nats) == len(x) and all(e.map_stderr is not None for e in estimates["mi"])
-    if against and whole:
-        with dispensable("stopped: nothing is known of the concepts against each other"):
-            walked = each_along_paths(model, x, texts, weights, "standard", sampling)
-            each = _by_bayes(estimates["mi_standard"], walked, weights.prior)
+    found = _of_all(model, images, x, asked, against, sampling)
     about = about_of(model, {"against": against} | vars(sampling))
-    made = [
-        _maps(model, images[i], list(concepts), texts, context, given, weights.prior, estimates, pairs, each, i)
-        for i in range(len(estimates["mi"][0].nats))
-    ]
-    maps = [replace(one, about=about) for one in made]
+    maps = [replace(one, about=about) for one in found]
     return maps if isinstance(image, list | tuple) else maps[0]
+
+
+class _Asked(NamedTuple):
+    """Concepts, their texts in the context, that and what it is without them, and the prior (K,)."""
+
+    concepts: list[str]
+    texts: list[str]
+    context: str | None
+    given: str | None
+    prior: torch.Tensor
 
 
 def in_context(concepts: Sequence[str], context: str | None) -> tuple[list[str], str | None]:
@@ -145,8 +144,8 @@ def in_context(concepts: Sequence[str], context: str | None) -> tuple[list[str],
     return [form.replace("{}", c) for c in concepts], without(form.replace("{}", "x"), place, place + 1)
 
 
-def _checked(model, concepts, context, prior, against, sampling):
-    """Texts of the concepts in their context, that of the context alone, and Alternatives with the prior."""
+def _asked(model, concepts, context, prior, against, sampling):
+    """The arguments, checked."""
     if not (callable(model) and callable(getattr(model, "encode", None))):
         refuse("model", "one of infodecomp.load", model)
     if isinstance(concepts, str) or not isinstance(concepts, Sequence) or not concepts:
@@ -158,10 +157,22 @@ def _checked(model, concepts, context, prior, against, sampling):
     if against:
         check_paths(sampling)
     texts, given = in_context(concepts, context)
-    weights = Alternatives(texts, prior)
-    if weights.prior.ndim != 1:
-        raise ValueError(f"prior must be ({len(texts)},), got {tuple(weights.prior.shape)}")
-    return texts, given, weights
+    shares = Alternatives(texts, prior).prior
+    if shares.ndim != 1:
+        raise ValueError(f"prior must be ({len(texts)},), got {tuple(shares.shape)}")
+    return _Asked(list(concepts), texts, context, given, shares)
+
+
+def _of_all(model, images, x, asked, against, sampling):
+    """ConceptMaps of all images, of fewer after Ctrl-C."""
+    estimates, pairs = _measured(model, x, asked.texts, asked.given, sampling)
+    each, first = None, estimates["mi"][0]
+    if against and len(first.nats) == len(x) and first.map_stderr is not None:  # not stopped
+        with dispensable("stopped: nothing is known of the concepts against each other"):
+            both = Alternatives(asked.texts, asked.prior)
+            walked = each_along_paths(model, x, asked.texts, both, "standard", sampling)
+            each = _by_bayes(estimates["mi_standard"], walked, asked.prior)
+    return [_maps(model, images[i], asked, estimates, pairs, each, i) for i in range(len(first.nats))]
 
 
 def _measured(model, x, texts, given, sampling):
@@ -207,17 +218,17 @@ def _segmented(standard, pairs, prior, i):
     return Segmentation(torch.where(best == count, -1, best), first - second, stderr)
 
 
-def _maps(model, image, concepts, texts, context, given, prior, estimates, pairs, against, i):
+def _maps(model, image, asked, estimates, pairs, against, i):
     """ConceptMaps of image i."""
     image, lists = seen(model, image), {name: [e[i] for e in of] for name, of in estimates.items()}
     nats = counter(model, image)
     return ConceptMaps(
         image=image,
-        concepts=concepts,
-        context=context,
-        prior=prior,
+        concepts=asked.concepts,
+        context=asked.context,
+        prior=asked.prior,
         **lists,
         against=None if against is None else [e[i] for e in against],
-        segmentation=_segmented(estimates["mi_standard"], pairs, prior, i),
-        counted=None if nats is None else [nats(text, given or "") for text in texts],
+        segmentation=_segmented(estimates["mi_standard"], pairs, asked.prior, i),
+        counted=None if nats is None else [nats(text, asked.given or "") for text in asked.texts],
     )

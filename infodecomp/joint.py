@@ -12,6 +12,7 @@ from typing import Any, Literal
 from weakref import proxy
 
 import torch
+from torch.nn.functional import interpolate
 
 from .attention import locked, record
 from .checks import batch, refuse, shown
@@ -172,7 +173,7 @@ def concept_attention(
 
     The picture is denoised given the caption (a text, or one per row); its tokens do not see the concepts, which are
     texts of their own. Products of outputs, the mean over a concept's tokens, layers and draws (unweighted): a softmax
-    over concepts, as the paper takes it, is left to the caller. h, w: the grid of the network's patches. K + 1
+    over concepts, as the paper takes it, is left to the caller. h, w: those of x, each patch one value. K + 1
     evaluations per sample, on the noise of infodecomp.nll with the same x and options; a proposal cannot be fitted.
     model: SD3 or FLUX.1 from infodecomp.load; x (B, C, H, W) from model.encode. ValueError for other models, and for
     what is no list of texts.
@@ -194,4 +195,4 @@ def concept_attention(
             measure(x, pairs, [Quantity("mass", 0)], sampling, sampling.proposal_for(denoiser), DRAWS)
     side = (x.shape[2] * x.shape[3] / denoiser.sums.shape[2]) ** 0.5  # of a patch
     grid = round(x.shape[2] / side), round(x.shape[3] / side)
-    return denoiser.sums.unflatten(2, grid) / sampling.samples
+    return interpolate(denoiser.sums.unflatten(2, grid) / sampling.samples, x.shape[2:], mode="nearest")

@@ -92,7 +92,7 @@ def test_maps_are_the_mean_over_the_estimators_draws_in_any_batches(model):
     both = concept_attention(model, X, [CAPTION, "blue"], ["cat", "blue dog"], **options)
     small = concept_attention(model, X, [CAPTION, "blue"], ["cat", "blue dog"], batch_size=2, **options)
     one = concept_attention(model, X[:1], CAPTION, ["blue dog", "cat"], **options)
-    assert both.shape == (2, 2, 8, 8) and torch.allclose(both, small, atol=1e-4)
+    assert both.shape == (2, 2, 16, 16) and torch.allclose(both, small, atol=1e-4)
     assert torch.allclose(one[0].flip(0), both[0], atol=1e-4)  # neither rows nor concepts see each other
     assert (both[:, 0] - both[:, 1]).abs().max() > 1e-3
     other = concept_attention(model, X[:1], "blue", ["cat"], **options)

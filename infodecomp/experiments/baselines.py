@@ -128,7 +128,7 @@ def scenes_text(picture: Image.Image | None, captions: list[str]) -> torch.Tenso
 
 
 def chosen(model: Any, options: Any, clip_name: str | None, text_name: str | None, use_attention: bool) -> dict:
-    """{name: Score} of those that a run's options ask for. ValueError for attention of a model without cross-attention."""
+    """{name: Score} of those that a run's options ask for. ValueError for a model without cross-attention."""
     if use_attention and kind_of_attention(model) != "cross":
         raise ValueError(f"attention must come with a model that has it, got {options.model!r}")
     others: dict[str, Score] = {}
