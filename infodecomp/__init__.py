@@ -11,6 +11,7 @@ from .lights import matched_gap, shuffled_gap
 
 if TYPE_CHECKING:
     from . import scenes, vocabulary
+    from .concepts import ConceptMaps, concept_maps
     from .loading import load
     from .pairs import WordPairs, word_pairs
     from .widget import EmojiLab, HeatMaps, SceneLab, Sliders
@@ -20,6 +21,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Alternatives",
     "Comparison",
+    "ConceptMaps",
     "EmojiLab",
     "Estimate",
     "HeatMaps",
@@ -30,6 +32,7 @@ __all__ = [
     "WordPairs",
     "channel",
     "compare",
+    "concept_maps",
     "denoiser",
     "exact",
     "flow",
@@ -48,6 +51,7 @@ __all__ = [
 ]
 # On first use: they need libraries of extras, some of which are slow to import.
 _LATER = {
+    "concepts": ("ConceptMaps", "concept_maps"),
     "loading": ("load",),
     "pairs": ("WordPairs", "word_pairs"),
     "widget": ("EmojiLab", "HeatMaps", "SceneLab", "Sliders"),

@@ -113,11 +113,12 @@ def record(unet: Any, *, guidance: bool = False, keep: Keep = sum_heads) -> Iter
     """
     if not isinstance(guidance, bool) or not callable(keep):
         refuse("guidance and keep", "a bool and a function", (guidance, keep))
-    with _lock(unet):
+    with locked(unet):
         yield from _recorded(unet, guidance, keep)
 
 
-def _lock(unet):
+def locked(unet: Any) -> Any:
+    """A context in which this thread alone records a module."""
     with GUARD:
         return LOCKS.setdefault(unet, RLock()) if isinstance(unet, torch.nn.Module) else nullcontext()
 

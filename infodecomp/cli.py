@@ -1,4 +1,4 @@
-"""The commands relation, localize, intervene, report, check-data and scenes-data. Interrupted runs go on."""
+"""The commands relation, localize, segment, intervene, report, check-data and scenes-data. Interrupted runs go on."""
 
 import inspect
 import json
@@ -13,15 +13,16 @@ from typing import Annotated
 import typer
 
 from .checks import choice, whole
+from .concepts import in_context
 from .datasets import aro, coco
 from .datasets import emoji as emoji_data
 from .datasets import tasks as named
-from .experiments import baselines, check, intervention, localization, origin, progress, winoground
+from .experiments import baselines, check, intervention, localization, origin, progress, segmentation, winoground
 from .experiments import relation as relation_testing
 from .experiments.folder import read_items, read_settings, save
 from .experiments.options import Options, first_line
 from .experiments.runner import condensed, in_order, processes, run
-from .loading import load
+from .joint import kind_of_attention
 from .scenes import export
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -102,7 +103,7 @@ def relation(
     """Relation testing on ARO, SugarCrepe, Winoground: which of the captions does the model find in the picture?"""
 
     def prepare(model):
-        others = _baselines(model, options, clip, text, attention)
+        others = baselines.chosen(model, options, clip, text, attention)
         more = lambda item: {"items": each[_task(item.id)]} if other_picture else {}  # noqa: E731
         measure = lambda item, **some: _kind(_task(item.id)).measure(model, item, others=others, **some)  # noqa: E731
         return lambda item: measure(item, **options.sampling(item), **more(item))
@@ -126,19 +127,6 @@ def relation(
     _go(options, settings, items, files, prepare, evaluations, running, **others)
 
 
-def _baselines(model, options, clip, text, attention):
-    """{name: score} of the other scores that are asked for."""
-    if attention and not hasattr(model, "unet"):
-        raise ValueError(f"attention must come with a model that has it, got {options.model!r}")
-    others = {"attention": baselines.attention(model, batch_size=options.batch_size)} if attention else {}
-    if clip:
-        others["clip"] = baselines.scenes_clip(model) if clip == "scenes" else baselines.clip(clip, options.device)
-    if text:
-        blind = baselines.scenes_text if text == "scenes" else baselines.language_model(text, options.device)
-        others["text"] = blind
-    return others
-
-
 def _task(name):
     """The task of an item's id."""
     return name.split("/")[0]
@@ -159,9 +147,9 @@ def localize(
     """Word localization on COCO: does a word's map lie on what the word names?"""
 
     def prepare(model):
-        truth = load("scenes") if exact else None
-        if exact and getattr(model, "shape", None) != truth.shape:
-            raise ValueError(f"exact must come with a model of scenes, got {options.model!r}")
+        truth = localization.truth_for(model, options.model) if exact else None
+        if kind_of_attention(model) is None:
+            typer.echo(f"no attention beside it: {type(model).__name__} has none that can be recorded", err=True)
         return lambda item: localization.measure(model, item, exact=truth, **options.sampling(item))
 
     settings: dict = {"command": "localize", "data": str(options.data), "task": task}
@@ -169,6 +157,27 @@ def localize(
     items = coco.load(options.data, task)[: options.limit]
     running = "best IoU of CMI", lambda record: max(record["iou"]["cmi"]), progress.mean
     _go(options, settings, items, coco.files(options.data, task), prepare, lambda item: 6 * options.samples, running)
+
+
+@app.command(epilog=f"Example: infodecomp segment --data coco/ --out runs/seg --model {SD}. {SHARE}")
+@_experiment
+def segment(
+    options: Options,
+    context: Annotated[str | None, typer.Option(help="beside each category's name, as “a photo of a {}”")] = None,
+    exact: Annotated[bool, typer.Option("--exact", help="beside the exact answer of the embedded world")] = False,
+) -> None:
+    """Segmentation on COCO without training: in each cell the category's name that tells most, mIoU with the masks."""
+
+    def prepare(model):
+        truth = localization.truth_for(model, options.model) if exact else None
+        return lambda item: segmentation.measure(model, item, context=context, exact=truth, **options.sampling(item))
+
+    in_context([], context)  # checks it
+    settings: dict = {"command": "segment", "data": str(options.data), "context": context, "exact": exact}
+    settings |= {"samples": options.samples, "seed": options.seed, "limit": options.limit}
+    items, files = coco.labelled(options.data)[: options.limit], coco.files(options.data)[:1]
+    running = "best IoU", lambda record: max(record["iou"]["segmentation"]), progress.mean
+    _go(options, settings, items, files, prepare, lambda item: (len(item.items) + 1) * options.samples, running)
 
 
 @app.command(epilog=f"Example: infodecomp intervene --data coco/ --task COCO100-IT.csv --out runs/omit --model {SD}. "
@@ -211,7 +220,7 @@ def report(
     whole("least", least, 1)
     about, ids = read_settings(out), read_items(out)
     settings = about["settings"]
-    if settings.get("command") not in ("relation", "localize", "intervene"):
+    if settings.get("command") not in ("relation", "localize", "segment", "intervene"):
         raise ValueError(f"out must be the folder of a run, got one of the command {settings.get('command')!r}")
     records, missing = in_order(out, ids)
     tasks: dict[str, list[dict]] = {}
@@ -225,6 +234,8 @@ def report(
     elif settings["command"] == "localize":
         table = localization.report(tasks, settings["samples"])
         summary = lambda _, those: localization.summary(those)  # noqa: E731
+    elif settings["command"] == "segment":
+        table, summary = segmentation.report(tasks), lambda _, those: segmentation.table(those)
     else:
         table, summary = intervention.report(tasks), lambda _, those: intervention.summary(those)
     if record is not None:

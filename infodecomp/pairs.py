@@ -22,7 +22,7 @@ from .estimates.measure import Quantity
 from .estimates.sampling import Sampling, check_kind, samples_of
 from .integrate import Proposal
 from .saved import Saved
-from .words import chosen, counter, origin, seen
+from .words import about_of, chosen, counter, seen
 
 PARTS = "redundancy", "unique_a", "unique_b", "synergy"
 REDUNDANCIES = "minimum", "overlap"
@@ -174,7 +174,7 @@ def word_pairs(
     measured = _measured(model, image, texts, sampling)
     image = seen(model, getattr(model, "drawn", lambda image: image)(image))
     words, starts = [word_at(caption, *place) for place in places], [start for start, _ in places]
-    about = origin(model, {"given": given, "placeholder": placeholder} | vars(sampling))
+    about = about_of(model, {"given": given, "placeholder": placeholder} | vars(sampling))
     return WordPairs(image, caption, words, starts, given, measured, about, _counted(model, image, texts))
 
 

@@ -69,7 +69,7 @@ class WordMaps(Saved):
 
 
 def load_maps(path: str | PathLike) -> Any:
-    """The WordMaps, WordPairs or Estimate that .save(path) wrote, on the CPU; HeatMaps shows them without their model.
+    """The WordMaps, WordPairs, ConceptMaps or Estimate that .save(path) wrote, on the CPU; HeatMaps needs no model.
 
     infodecomp.saved.about(path) says of which model they are and by which versions they were made. Raises ValueError
     for other files and damaged ones.
@@ -115,13 +115,13 @@ def word_maps(
     _check_options(model, placeholder, alternatives, sampling)
     asked = _asked(model, image, caption, words, placeholder)
     found = _in_groups(model, model.encode(image), asked, alternatives, sampling)
-    about = origin(model, {"placeholder": placeholder, "alternatives": alternatives is not None} | vars(sampling))
+    about = about_of(model, {"placeholder": placeholder, "alternatives": alternatives is not None} | vars(sampling))
     maps = [replace(one, about=about) for one in found]
     return maps if isinstance(caption, list | tuple) else maps[0]
 
 
-def origin(model: Any, settings: dict) -> dict[str, Any]:
-    """What a result says of its model and settings: plain values as they are, others as text."""
+def about_of(model: Any, settings: dict) -> dict[str, Any]:
+    """{"model", "settings"} of a result: the model described, options as plain values."""
     plain = {name: value if isinstance(value, PLAIN) else repr(value) for name, value in settings.items()}
     return {"model": describe(model), "settings": plain}
 
@@ -194,8 +194,7 @@ def _asked(model, image, caption, words, placeholder):
 
 
 def seen(model: Any, image: Any) -> Any:
-    """A picture as the model sees it, RGB; what was given, if the model has no `frame`. Floats from −1 to 1 have the
-    model's size already."""
+    """A picture as the model sees it; floats from −1 to 1 have the model's size already."""
     frame = getattr(model, "frame", None)
     if not callable(frame):
         return image
@@ -218,27 +217,14 @@ def _estimates(model, x, some, sampling, rows):
     return dict(zip(quantities, run(x[rows], pairs, list(quantities.values()), sampling), strict=True))
 
 
-def _counted(model, one):
-    """{"mi": […], "cmi": […]} of one image in exact nats; None where no world knows the picture."""
-    nats = counter(model, one.image)
-    if nats is None:
-        return None
-    alone = [nats(word, "") for word in one.words]
-    return {"mi": alone, "cmi": [nats(one.caption, rest) for rest in one.rest]}
-
-
 def counter(model: Any, image: Any) -> Callable[[str, str], float | None] | None:
-    """A function (text, context) that counts the exact nats of a picture; None if no world knows the picture.
-
-    It gives −inf for a text that does not fit, and None where the context does not or a text is outside the language.
-    """
+    """A function (y, given) that counts i(image; y | given) in exact nats, None for texts outside the world's language;
+    None where no world of the model knows the picture, as `seen` gives it."""
     world = getattr(model, "world", None)
     named = getattr(world, "named", None)
     if not hasattr(model, "information") or not isinstance(image, Image.Image):
         return None
     name = named(image) if named else image.info.get("emoji")
-    if name is None:
-        return None
 
     def nats(y, given):
         try:
@@ -247,7 +233,16 @@ def counter(model: Any, image: Any) -> Callable[[str, str], float | None] | None
             return None
         return None if math.isnan(found) else found  # neither text fits
 
-    return nats
+    return None if name is None else nats
+
+
+def _counted(model, one):
+    """{"mi": […], "cmi": […]} of one image in exact nats; None where no world knows the picture."""
+    nats = counter(model, one.image)
+    if nats is None:
+        return None
+    alone = [nats(word, "") for word in one.words]
+    return {"mi": alone, "cmi": [nats(one.caption, rest) for rest in one.rest]}
 
 
 def _maps(one, estimates, row, against, counted):

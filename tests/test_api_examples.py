@@ -13,7 +13,13 @@ PAGE = (Path(__file__).parents[1] / "book" / "c-api.md").read_text(encoding="utf
 def test_each_public_name_has_a_section_with_an_example():
     titled = re.findall(r"^### `idc\.(\w+)`\n.*?```python\n", PAGE, re.MULTILINE | re.DOTALL)
     modules = re.findall(r"^## .*`idc\.(\w+)`", PAGE, re.MULTILINE)
-    inside = {"Comparison", "Posterior", "WordMaps", "WordPairs"}  # what functions return, in their sections
+    inside = {
+        "Comparison",
+        "ConceptMaps",
+        "Posterior",
+        "WordMaps",
+        "WordPairs",
+    }  # what functions return, in their sections
     assert set(titled) | set(modules) | inside == set(idc.__all__)
     assert all(f"autoclass:: {name}()" in PAGE for name in inside)
 

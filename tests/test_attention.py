@@ -2,6 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 
 import pytest
+import tiny
 import torch
 from diffusers import UNet2DConditionModel, UNet2DModel
 from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
@@ -51,7 +52,26 @@ def small_call(unet):
     return unet(**{name: t.to(unet.dtype) for name, t in CALL.items()}).sample
 
 
-NETWORKS = pytest.mark.parametrize("unet, call", [(UNET, small_call), (MODEL.unet, scene_call)], ids=["own", "scenes"])
+def sdxl_call(unet):
+    told = {"text_embeds": TOLD[:, 0].repeat(1, 2)[:, :32], "time_ids": torch.full((4, 6), 16.0)}
+    more = {"encoder_hidden_states": TOLD.repeat(1, 1, 4)[..., :64], "added_cond_kwargs": told}
+    return unet(**CALL | more).sample if unet.dtype == torch.float32 else unet(**_doubled(CALL | more)).sample
+
+
+def _doubled(call):
+    return {k: _doubled(v) if isinstance(v, dict) else v.double() for k, v in call.items()}
+
+
+def sdxl():
+    unet = tiny.pipeline("sdxl").unet.eval()
+    for name, weights in unet.named_parameters():
+        if "attn2.to_q" in name or "attn2.to_k" in name:
+            weights.data *= 6
+    return unet
+
+
+CALLS = [(UNET, small_call), (MODEL.unet, scene_call), (sdxl(), sdxl_call)]
+NETWORKS = pytest.mark.parametrize("unet, call", CALLS, ids=["own", "scenes", "sdxl"])
 
 
 def keep_all(probabilities, layer):

@@ -18,6 +18,7 @@ from infodecomp import (
     denoiser,
     flow,
     integrate,
+    joint,
     numbers,
     plot,
     saved,
@@ -327,6 +328,18 @@ TABLE = {  # a call that takes one argument by name: {the argument: its bad valu
             "placeholder": [3, True, "_"],
         },
     ),
+    idc.concept_maps: (
+        {"model": MODEL, "image": PICTURE, "concepts": ["cat", "dog"]},
+        {
+            "model": [None, 3, never],
+            "image images": [None, 3, "no such file", Image.new("RGB", (3, 3)), X, []],
+            "concepts": [None, 3, "cat", [], [3], [""], ["cat", "cat"]],
+            "context": [3, "", "  ", "{} {}"],
+            "prior": ["x", 3, [1.0], [NAN, 1.0], [-1.0, 2.0], [0.0, 0.0], [[1.0, 1.0]]],
+            "against": [None, 1, "x"],
+            "progress": FLAGS,
+        },
+    ),
     MEASURED.save: ({}, {"path": [None, 3, "", "no/such/folder/maps", ROOT]}),
     MEASURED.mi[0].save: ({}, {"path": [None, 3, "", "no/such/folder/estimate", ROOT]}),
     idc.load_maps: ({}, {"path": [None, 3, "", "no such file", ROOT, ROOT / "README.md"]}),
@@ -346,6 +359,11 @@ TABLE = {  # a call that takes one argument by name: {the argument: its bad valu
     attention.daam: (
         {"recorder": attention.Recorder(None, False), "size": (2, 2)},
         {"recorder": [None, 3], "size recorder": [3, None]},
+    ),
+    joint.watch: ({}, {"net model": [None, 3, torch.nn.Linear(2, 2)]}),
+    joint.concept_attention: (
+        {"model": None, "x": X, "caption": "a", "concepts": ["a"]},
+        {"model": [None, 3, MODEL], "concepts": [None, 3, "a", [], [3]]},
     ),
     attention.attention_maps: ({"model": None, "x": X, "caption": "a"}, {"model": [None, 3, MODEL]}),
     idc.load: (

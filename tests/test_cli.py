@@ -185,6 +185,7 @@ def pictures(tmp_path_factory):
     [
         (["localize", "--exact", "--samples=2", "--limit=5"], METHODS),
         (["localize", "--task=scenes.csv", "--samples=2", "--limit=5"], ("| whole image |", "| cmi |")),
+        (["segment", "--samples=2", "--context=the"], ("| whole image |", "| segmentation |")),
         (["intervene", "--samples=2", "--steps=2"], CORRELATIONS),
         (["intervene", "--swap=fish=bird,owl=cat,dog=cat", "--samples=2", "--steps=2"], ("Too few",)),
     ],
@@ -211,7 +212,7 @@ def test_other_experiments_on_two_processes(arguments, pictures, tmp_path):
 
 
 def test_help_has_examples():
-    for command in ("relation", "localize", "intervene", "report", "check-data", "scenes-data"):
+    for command in ("relation", "localize", "segment", "intervene", "report", "check-data", "scenes-data"):
         assert "Example: infodecomp" in CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "300"}).output
 
 

@@ -28,7 +28,8 @@ FLOORS = [
     "lights",
     "models: pictures, network, kinds, parts, base, diffusers, rows, asking, lesson, told, asked, pretrained, examine",
     "words, vocabulary, attention, numbers, plot, world, drawings",
-    "scenes, emoji, pairs",
+    "concepts, joint, pairs",
+    "scenes, emoji",
     "loading",
     "datasets",
     "experiments",
@@ -185,9 +186,9 @@ def test_public_functions_are_annotated():
 
 # ------------------------------------------------------------------------------------------------------- public names
 
-PUBLIC = """Alternatives Comparison EmojiLab Estimate HeatMaps Posterior SceneLab WordMaps channel compare denoiser
-exact flow integrate load load_maps matched_gap nll pointwise_information posterior scenes shuffled_gap vocabulary
-word_maps word_pairs WordPairs""".split()
+PUBLIC = """Alternatives Comparison ConceptMaps EmojiLab Estimate HeatMaps Posterior SceneLab WordMaps channel
+compare concept_maps denoiser exact flow integrate load load_maps matched_gap nll pointwise_information posterior
+scenes shuffled_gap vocabulary word_maps""".split()
 DESIGNED = """nll pointwise_information compare load Alternatives Estimate word_maps HeatMaps channel.add_noise
 exact.Gaussian exact.JointGaussian exact.GaussianMixture exact.FiniteSet scenes.scenes scenes.render scenes.mask
 scenes.captions scenes.log_prob scenes.information scenes.alternatives

@@ -77,6 +77,22 @@ class Item(NamedTuple):
         return mask
 
 
+class Labelled(NamedTuple):
+    """A picture with all categories annotated in it, an Item for each."""
+
+    id: str
+    image: str
+    items: tuple[Item, ...]
+
+    def open(self) -> Image.Image:
+        """The picture in RGB. Raises Broken."""
+        return self.items[0].open()
+
+    def masks(self) -> dict[str, np.ndarray]:
+        """{category: (h, w) bool}. Raises Broken."""
+        return {item.category: item.mask() for item in self.items}
+
+
 @cache
 def _annotations(folder):
     """val2017's instances."""
@@ -163,6 +179,24 @@ def _placed(item, caption, place):
     """The item with a caption and the word or phrase at (position, stop) of it."""
     word = word_at(caption, *place)
     return item._replace(caption=caption, word=word, position=place[0], context=without(caption, *place))
+
+
+def labelled(folder: str | Path) -> list[Labelled]:
+    """The pictures of folder/val2017 with their annotated categories, whatever their captions. ValueError as `load`."""
+    folder = str(folder)
+    _annotations.cache_clear()  # the file may have changed
+    instances = _annotations(folder)
+    wrong = [Item(f"segment/{where}", broken="bad entry", detail=detail) for where, detail in instances.bad]
+    found = [Labelled(item.id, "", (item,)) for item in wrong]
+    for number in sorted(instances.images):
+        image = instances.images[number]["file_name"]
+        names = sorted({instances.categories[a["category_id"]] for a in instances.of[number]})
+        items = [Item(f"{number:012d}/{name}", name, category=name, folder=folder, number=number) for name in names]
+        if items:
+            found.append(
+                Labelled(f"segment/{number:012d}", image, tuple(_checked(i._replace(image=image)) for i in items))
+            )
+    return found
 
 
 def table(folder: str | Path, task: str) -> tuple[list[str], list[dict | str]]:

@@ -129,14 +129,28 @@ def along_paths(
     denoiser: Denoiser, x: torch.Tensor, y: Condition, alternatives: Alternatives, kind: str, sampling: Sampling
 ) -> Estimate:
     """Information and map from paths alone. samples = paths × steps, at least four paths."""
+    return each_along_paths(denoiser, x, [y], alternatives, kind, sampling)[0]
+
+
+def each_along_paths(
+    denoiser: Denoiser, x: torch.Tensor, ys: list[Condition], alternatives: Alternatives, kind: str, sampling: Sampling
+) -> list[Estimate]:
+    """along_paths of several y on the same paths: ys that are among the alternatives cost no evaluation more."""
     check_paths(sampling)
     x, samples = batch("x", x), sampling.samples
-    for name, condition in {"y": y, **{f"given[{k}]": c for k, c in enumerate(alternatives.conditions)}}.items():
+    names = {f"y[{k}]": y for k, y in enumerate(ys)} if len(ys) > 1 else {"y": ys[0]}
+    for name, condition in {**names, **{f"given[{k}]": c for k, c in enumerate(alternatives.conditions)}}.items():
         check_condition(name, denoiser, condition, len(x))
     alternatives.check_rows(len(x))
     proposal, paths = sampling.proposal_for(denoiser), max(4, samples // alternatives.steps)
     logsnr, weight = _path_levels(proposal, sampling, paths, samples // paths, x)
-    integrand, total, square = _walk(denoiser, x, y, alternatives, kind, sampling, logsnr, weight)
+    walked = _walk(denoiser, x, ys, alternatives, kind, sampling, logsnr, weight)
+    return [_from_paths(x, sampling, proposal, logsnr, weight, *of_y) for of_y in zip(*walked, strict=True)]
+
+
+def _from_paths(x, sampling, proposal, logsnr, weight, integrand, total, square):
+    """The Estimate of integrands (B, paths, steps), and of maps and their squares, summed over paths."""
+    paths = logsnr.shape[1]
     profile = PathProfile(logsnr.flatten(1), integrand.flatten(1), weight.flatten(1), paths)
     bare, factor, _ = profile.spread()
     spread = (square / paths - (total / paths) ** 2).clamp_min(0) / (paths - 1)
@@ -189,30 +203,33 @@ def _weighed(log_w, guesses, step, rise):
 
 @torch.no_grad()
 @unseen()
-def _walk(denoiser, x, y, alternatives, kind, sampling, logsnr, weight):
-    """All paths of all images, one log-SNR after the other: integrands (B, paths, steps), and the maps of paths and
-    their squares, summed over paths."""
+def _walk(denoiser, x, ys, alternatives, kind, sampling, logsnr, weight):
+    """All paths of all images, one log-SNR after the other: integrands (Y, B, paths, steps), and the maps of paths and
+    their squares, summed over paths, (Y, B, *map)."""
     count, paths, steps = logsnr.shape
     rows = torch.arange(count).repeat_interleave(paths)
     clean, evaluate = x[rows], Evaluations(denoiser, x, sampling.batch_size)
     counters = [generator(sampling.seed, PATHS, i, p) for i in sampling.items_of(x) for p in range(paths)]
-    pairs, places = distinct([(denoiser, c) for c in (y, *alternatives.conditions)], x.device)
+    pairs, places = distinct([(denoiser, c) for c in (*ys, *alternatives.conditions)], x.device)
     log_w = alternatives.prior.to(home(x.device)).expand(count, -1)[rows].log()
-    quantity, integrands, maps, before, seen = Quantity(kind, 0, 1), [], 0, None, 0
+    integrands, maps, before, seen = [], 0, None, 0
+    quantities = [Quantity(kind, k, len(ys)) for k in range(len(ys))]
     draws = zip(weight.flatten(0, 1).T, _channel(clean, counters, logsnr.flatten(0, 1)), strict=True)
     draws = in_sight(draws, steps, sampling.progress, len(rows) * len(pairs))
     for factor, (alpha, gamma, rise, channel, brownian) in draws:
         root, scale = (per_row(v, clean).to(clean) for v in (gamma.sqrt(), (gamma + gamma**2).sqrt()))
-        each = [evaluate(channel / scale, alpha.to(clean), condition, rows) for _, condition in pairs]
-        own, *others = (each[place] for place in places)
+        found = [evaluate(channel / scale, alpha.to(clean), condition, rows) for _, condition in pairs]
+        each = [found[place] for place in places]
+        own, others = each[: len(ys)], each[len(ys) :]
         guesses = [(channel - root * eps) / per_row(gamma, clean).to(clean) for eps in others]  # x̂_a
         log_w = _weighed(log_w, before or guesses, channel - seen, rise)
         mixture = sum(per_row(w, eps).to(eps) * eps for w, eps in zip(log_w.exp().T, others, strict=True))
-        values = quantity.integrand(Gaps(brownian / root, alpha, {0: double(own), 1: double(mixture)}))
-        integrands.append(values.flatten(1).sum(1))
-        maps = maps + values * per_row(factor, values) / steps
+        gaps = Gaps(brownian / root, alpha, dict(enumerate(map(double, [*own, mixture]))))
+        values = torch.stack([quantity.integrand(gaps) for quantity in quantities])
+        integrands.append(values.flatten(2).sum(2))
+        maps = maps + values * per_row(factor, values[0]) / steps
         before, seen = guesses, channel
-    integrand = torch.stack(integrands, 1)
+    integrand = torch.stack(integrands, 2)
     check_finite(integrand)
-    maps = maps.unflatten(0, (count, paths))
-    return integrand.unflatten(0, (count, paths)), maps.sum(1), maps.square().sum(1)
+    maps = maps.unflatten(1, (count, paths))
+    return integrand.unflatten(1, (count, paths)), maps.sum(2), maps.square().sum(2)

@@ -14,6 +14,7 @@ from PIL import Image
 from ..attention import attention_maps, matching_score
 from ..checks import double
 from ..datasets.items import one_line
+from ..joint import kind_of_attention
 from ..scenes.meaning import log_likelihoods, normalise, possible
 from ..scenes.net import NetworkScenes
 from ..scenes.parts import load_clip
@@ -124,3 +125,17 @@ def scenes_text(picture: Image.Image | None, captions: list[str]) -> torch.Tenso
     """Log-probability of a caption in the embedded world, whatever the picture; −∞ outside its grammar."""
     texts = [normalise(caption) for caption in captions]
     return torch.tensor([log_likelihoods(t)[1] if possible(t) else -torch.inf for t in texts], dtype=torch.float64)
+
+
+def chosen(model: Any, options: Any, clip_name: str | None, text_name: str | None, use_attention: bool) -> dict:
+    """{name: Score} of those that a run's options ask for. ValueError for a model without cross-attention."""
+    if use_attention and kind_of_attention(model) != "cross":
+        raise ValueError(f"attention must come with a model that has it, got {options.model!r}")
+    others: dict[str, Score] = {}
+    if use_attention:
+        others["attention"] = attention(model, batch_size=options.batch_size)
+    if clip_name:
+        others["clip"] = scenes_clip(model) if clip_name == "scenes" else clip(clip_name, options.device)
+    if text_name:
+        others["text"] = scenes_text if text_name == "scenes" else language_model(text_name, options.device)
+    return others

@@ -19,12 +19,15 @@ from ..datasets.coco import Item
 from ..datasets.items import Broken
 from ..denoiser import Model
 from ..flow import from_noise, to_noise
+from ..joint import concept_attention, kind_of_attention
+from ..loading import load
 from ..words import word_maps
 from .clusters import pictures_of, stderr
 from .runner import heading
 
 THRESHOLDS = np.linspace(0.1, 0.5, 50)
 METHODS = ("whole image", "attention", "cmi", "mi", "attention + information")
+EVERY = *METHODS, "concept attention"  # the last one of joint attention, whose models lack the other two
 # mIoU in %, Table 3 of the paper: COCO-IT, by samples
 PAPER = {
     "whole image": {50: 14.94, 100: 14.94, 200: 14.94},
@@ -59,13 +62,22 @@ def localize(
 ) -> tuple[dict[str, torch.Tensor], dict[str, float]]:
     """{method: map (h, w)} of the word or phrase at a position of caption.split(), and the nats of "cmi" and "mi".
 
-    At 100 samples each method uses about 100 evaluations per caption that it needs; the chain of "attention" has 25
-    steps of 4. attention: False for a model without cross-attention.
+    At 100 samples each method uses about 100 evaluations per text that it needs; the chain of "attention" has 25
+    steps of 4. Cross-attention gives "attention" and "attention + information"; joint attention "concept attention", of
+    the word as a text of its own. attention: False for a model without either, for which True is a ValueError.
     """
+    kind = kind_of_attention(model) if attention else None
+    if attention and kind is None:
+        raise ValueError(f"attention must be False for a model without any to record, got {type(model).__name__}")
     found: Any = word_maps(model, picture, caption, [position], samples=samples, seed=seed, batch_size=batch_size)
     maps = {"cmi": found.cmi[0].map[0], "mi": found.mi[0].map[0]}
     nats = {"cmi": found.cmi[0].nats.item(), "mi": found.mi[0].nats.item()}
-    if attention:
+    if kind == "joint":
+        options: dict[str, Any] = {"samples": samples, "seed": seed, "batch_size": batch_size}
+        maps["concept attention"] = concept_attention(model, model.encode(picture), caption, found.words, **options)[
+            0, 0
+        ]
+    elif kind == "cross":
         x, tokens = model.encode(picture), model.tokens(caption, position)
         chain = chain_attention(model, x, caption, steps=max(1, samples // 4))
         levels = attention_maps(model, x, caption, samples=samples, seed=seed, batch_size=batch_size)
@@ -103,6 +115,14 @@ def framed(model: Any, mask: np.ndarray) -> np.ndarray:
     return np.asarray(model.frame(Image.fromarray(mask.astype(np.uint8) * 255)).convert("L")) > 127
 
 
+def truth_for(model: Any, name: str) -> Model:
+    """The exact model of scenes beside another. ValueError, with that one's name, for a model of other pictures."""
+    truth = load("scenes")
+    if getattr(model, "shape", None) != truth.shape:
+        raise ValueError(f"exact must come with a model of scenes, got {name!r}")
+    return truth
+
+
 def measure(
     model: Any, item: Item, *, samples: int, seed: int, batch_size: int | None = None, exact: Model | None = None
 ) -> dict:
@@ -114,7 +134,8 @@ def measure(
     if not mask.any():
         raise Broken("outside the crop", f"no pixel of {item.word!r} is left in the {mask.shape} that the model sees")
     options: dict = {"seed": seed, "batch_size": batch_size, "samples": samples}
-    maps, nats = localize(model, frame, item.caption, item.position, attention=hasattr(model, "unet"), **options)
+    attention = kind_of_attention(model) is not None
+    maps, nats = localize(model, frame, item.caption, item.position, attention=attention, **options)
     result: dict = {"group": item.group, "image": item.image, "nats": nats, "crowd": item.crowd}
     result["iou"] = {name: np.round(iou(map, mask), 4).tolist() for name, map in maps.items()}
     result["iou"]["whole image"] = [round(float(mask.mean()), 4)] * len(THRESHOLDS)
@@ -134,7 +155,9 @@ def held_out(name: str) -> bool:
     return hashlib.blake2b(name.encode(), digest_size=1).digest()[0] % 2 == 0
 
 
-def summary(records: list[dict]) -> dict[str, dict]:
+def summary(
+    records: list[dict], methods: Sequence[str] = EVERY, thresholds: Sequence[float] | np.ndarray = THRESHOLDS
+) -> dict[str, dict]:
     """{method: {"miou": (mean, stderr), "flattered": …, "inside": …, "correlation": …, "threshold": t}}.
 
     Means are over items, their standard errors over pictures, of which some may have several items. The threshold is
@@ -144,7 +167,7 @@ def summary(records: list[dict]) -> dict[str, dict]:
     kept = [r for r in records if "iou" in r]
     choosing, rest = ([r for r in kept if held_out(r["id"]) == side] for side in (True, False))
     table: dict[str, dict] = {}
-    for name in (method for method in METHODS if kept and method in kept[0]["iou"]):
+    for name in (method for method in methods if kept and method in kept[0]["iou"]):
         train, test = (np.array([r["iou"][name] for r in half]) for half in (choosing, rest))
         if not len(train) or not len(test):
             continue
@@ -155,7 +178,7 @@ def summary(records: list[dict]) -> dict[str, dict]:
             those = [r for r in rest if name in r.get(key, {})]
             if len(those) > 1:
                 line[key] = _mean([r[key][name] for r in those], those)
-        table[name] = line | {"threshold": float(THRESHOLDS[best]), "count": len(test)}
+        table[name] = line | {"threshold": float(thresholds[best]), "count": len(test)}
     return table
 
 
@@ -163,7 +186,8 @@ def _mean(values, records):
     return float(np.mean(values)), stderr(values, pictures_of(records))
 
 
-def _percent(mean, error):
+def percent(mean: float, error: float) -> str:
+    """A share and its error in %."""
     return f"{100 * mean:.1f} ± {100 * error:.1f}" if error >= 0 else f"{100 * mean:.1f}, too few"
 
 
@@ -180,8 +204,8 @@ def report(tasks: dict[str, list[dict]], samples: int = 100) -> str:
         lines += ["| method | mIoU, % (threshold) | best on the same | inside, % | r with exact | the paper's, % |"]
         lines += ["|---|---|---|---|---|---|"]
         for name, line in table.items():
-            cells = [f"{_percent(*line['miou'])} ({line['threshold']:.2f})", _percent(*line["flattered"])]
-            cells += [_percent(*line["inside"]) if "inside" in line else ""]
+            cells = [f"{percent(*line['miou'])} ({line['threshold']:.2f})", percent(*line["flattered"])]
+            cells += [percent(*line["inside"]) if "inside" in line else ""]
             r, error = line.get("correlation", (0, -1))
             cells += [f"{r:.2f} ± {error:.2f}" if error >= 0 else "too few" if "correlation" in line else ""]
             cells += [str(PAPER.get(name, {}).get(samples, ""))]

@@ -9,6 +9,7 @@ import traitlets
 from matplotlib.figure import Figure
 from PIL import Image
 
+from ..concepts import ConceptMaps
 from ..pairs import WordPairs
 from ..plot import OPACITY
 from ..words import WordMaps
@@ -22,10 +23,10 @@ from .page import bundle, piece, style
 class HeatMaps(anywidget.AnyWidget):
     """What each word of a caption tells about a picture: words with their nats, and the chosen word's map on it.
 
-    HeatMaps(maps) shows WordMaps on their own picture, HeatMaps(image, maps) maps on a given one. Lists of WordMaps, as
-    word_maps of several images gives, make one widget with a choice of pictures; of one picture and caption, a slider
-    over their samples. image, caption, exact and attention are then None or lists, too. HeatMaps(pairs) shows the four
-    parts of WordPairs as if they were words; its kinds are definitions of redundancy.
+    HeatMaps(maps) shows WordMaps or ConceptMaps on their own picture, HeatMaps(image, maps) maps on a given one. Lists
+    of them, as word_maps of several images gives, make one widget with a choice of pictures; of one picture and
+    caption, a slider over their samples. image, caption, exact and attention are then None or lists, too.
+    HeatMaps(pairs) shows the four parts of WordPairs as if they were words; its kinds are definitions of redundancy.
 
     Colour and cover of a cell grow with |nats|, over a greyed picture: a cell of zero shows the picture. All words of a
     picture share one scale.
@@ -89,6 +90,9 @@ class HeatMaps(anywidget.AnyWidget):
         first = image[0] if isinstance(image, list | tuple) and image else image
         if maps is None and isinstance(first, WordMaps | WordPairs):
             image, maps = None, image
+        elif maps is None and isinstance(first, ConceptMaps):
+            shown = [(m.image, m.kinds) for m in (image if first is not image else [image])]
+            image, maps = map(list, zip(*shown, strict=True)) if first is not image else shown[0]
         self._items = items(image, maps, caption, exact, attention)
         check_state(given | {"small": small}, len(self._items))
         given["kind"] = kind or self.kinds[0]
