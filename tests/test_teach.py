@@ -1,6 +1,8 @@
 """The course: sheets without solutions, graded notebooks that grade, slides without network, names that exist."""
 
+import base64
 import copy
+import io
 import json
 import math
 import re
@@ -10,8 +12,9 @@ from pathlib import Path
 
 import pytest
 import teach
-from _teach import figures, graded, graph, reading, sheets, slides
+from _teach import figures, graded, graph, needs, printed, reading, sheets, slides
 from bs4 import BeautifulSoup
+from PIL import Image
 
 from infodecomp import scenes
 from infodecomp.scenes import grammar
@@ -42,7 +45,7 @@ def test_every_exercise_is_on_one_sheet():
 def test_sheets_hold_no_solution(stem):
     """Neither paragraphs nor lines of code; a line that the chapter has elsewhere too is no solution."""
     whole, solved = text_of(sheets.sheet(stem)), text_of(sheets.sheet(stem, solved=True))
-    chapter = "\n".join(reading.needed_code(reading.notebook(stem), SHEETS[stem]))
+    chapter = "\n".join(needs.needed_code(reading.notebook(stem), SHEETS[stem]))
     for exercise in SHEETS[stem]:
         assert any(source.strip() for _, source, _ in exercise.solution), exercise.label
         for kind, source, _ in exercise.solution:
@@ -59,7 +62,7 @@ def test_sheets_hold_the_code_they_need(tmp_path):
         code = [c.source.replace("%pip", "import pip  #") for c in notebook.cells if c.cell_type == "code"]
         (tmp_path / f"{stem}.py").write_text("\n\n".join(code), encoding="utf-8")
         chapter = [c for c in reading.notebook(stem) if c["cell_type"] == "code"]
-        assert len(reading.needed_code(chapter, found)) < len(chapter) - 1
+        assert len(needs.needed_code(chapter, found)) < len(chapter) - 1
     ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "F821", str(tmp_path)]
     result = subprocess.run(ruff, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -78,7 +81,7 @@ def test_needed_code_follows_functions_and_changes():
     ]
     cells = [{"cell_type": "code", "source": source} for source in code]
     exercise = reading.Exercise("ex-00-1", "t", "", solution=[("code", "print(f())", cells[-1])])
-    assert reading.needed_code(cells, [exercise]) == code[1:6]
+    assert needs.needed_code(cells, [exercise]) == code[1:6]
 
 
 def test_sheets_are_plain_markdown():
@@ -126,6 +129,11 @@ def test_names_of_the_plan_exist():
         assert len(slides.homework(session)) >= 3
         assert {*session["chapters"], *read_of(session)} <= {path.stem for path in reading.NOTEBOOKS}
         assert set(read_of(session)) <= set(session["chapters"])
+
+
+def test_labels_of_the_page_exist():
+    named = set(re.findall(r"\{(?:ref|numref|eq|prf:ref)\}`([^`]+)`", TEACH))
+    assert len(named) > 40 and named <= set(reading.labels())
 
 
 def test_every_chapter_is_in_the_graph():
@@ -263,6 +271,30 @@ def test_figures_carry_alt_text_and_licence(tmp_path):
     figures.page_of_figures(tmp_path, found)
     images = BeautifulSoup((tmp_path / "figures" / "index.html").read_text(), "html.parser").select("img")
     assert len(images) == len(found) and all(image["alt"] for image in images)
+
+
+PAGE = """<article><h1 id="t">One</h1><a href="b.html#x">b</a> <a href="#t">t</a> <a href="../c.html">c</a>
+<details class="hide">folded</details><details class="sd">answer</details><img src="p.svg"><script>1</script></article>"""
+
+
+def test_pages_of_the_book_become_one(tmp_path, monkeypatch):
+    """Ids stay unique, links lead within the file, answers are open, folded code is gone, WebP is JPEG."""
+    pixels = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(pixels, "WEBP")
+    (book := tmp_path / "book").mkdir()
+    data = base64.b64encode(pixels.getvalue()).decode()
+    (book / "p.svg").write_text(f'<svg><image href="data:image/webp;base64,{data}"/></svg>')
+    for name in "ab":
+        (book / f"{name}.html").write_text(f"<html><head></head><body>{PAGE}</body></html>")
+    monkeypatch.setattr(printed, "contents", lambda: ["a", "missing", "b"])
+    count, text = printed.one_page(tmp_path)
+    soup = BeautifulSoup(text, "html.parser")
+    ids = [tag["id"] for tag in soup.find_all(id=True)]
+    links = [tag["href"] for tag in soup.select("article a[href]")]
+    assert count == 2 and len(ids) == len(set(ids)) and {"a", "b", "a--t", "b--t"} == set(ids)
+    assert links == ["#a", "#b", "#b--x", "#a--t", "#b--x", "#b--t"]
+    assert [d.has_attr("open") for d in soup.select("details")] == [True, True] and "folded" not in soup.get_text()
+    assert all(image["src"].startswith("data:image/jpeg") for image in soup.select("img"))
 
 
 def test_a_figure_that_was_not_drawn_is_an_error(tmp_path):

@@ -29,6 +29,7 @@ body { width: 640px; margin: 0 auto; }
 article { break-before: page; }
 pre, .highlight pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: 10.5px; line-height: 1.35; }
 img, svg { max-width: 100%; height: auto; }
+section, .admonition, .proof, details { break-inside: auto !important; }
 figure, img, tr, mjx-container[display] { break-inside: avoid; }
 .pst-scrollable-table-container { overflow: visible; }
 h1, h2, h3, h4 { break-after: avoid; }

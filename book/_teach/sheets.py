@@ -1,22 +1,22 @@
 """Sheets of exercises, without and with solutions, as notebooks and as pages."""
 
 import html
+import re
 
 import nbformat
 from nbconvert import HTMLExporter
 from nbformat import v4
 from traitlets.config import Config
 
-from . import reading
+from . import needs, reading
 
 TEMPLATES = reading.BOOK / "_teach" / "templates"
 WORK = "# your work\n"
 
 
 def title(stem):
-    return (
-        reading.notebook(stem)[0]["source"].splitlines()[0].removeprefix("# ").strip()
-    )
+    first = reading.notebook(stem)[0]["source"]
+    return re.search(r"^# (.+)$", first, re.MULTILINE)[1].strip()
 
 
 def number(exercise):
@@ -66,7 +66,7 @@ def sheet(stem, solved=False, base="", outputs=None):
         v4.new_markdown_cell(intro(stem, exercises, solved, base)),
         code(first, "setup"),
     ]
-    new += [code(source, "setup") for source in reading.needed_code(cells, exercises)]
+    new += [code(source, "setup") for source in needs.needed_code(cells, exercises)]
     for exercise, done in zip(exercises, shown, strict=True):
         text = f"{heading(exercise)}\n\n{reading.plain(exercise.text, base)}"
         new.append(v4.new_markdown_cell(text))

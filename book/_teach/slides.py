@@ -28,7 +28,8 @@ def content(slide, base="../../"):
     """A slide of the plan as Markdown."""
     parts = [f"## {slide['title']}"]
     if equation := slide.get("equation"):
-        parts.append(f"$$\n{reading.aligned(reading.labels()[equation][2])}\n$$")
+        tex = reading.labels()[equation][2].rstrip(" .,")
+        parts.append(f"$$\n{reading.aligned(tex)}\n$$")
     if figure := slide.get("figure"):
         alt, stem = alts()[figure]
         tall = "" if slide.get("equation") else ' class="tall"'
