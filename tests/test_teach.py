@@ -274,7 +274,8 @@ def test_figures_carry_alt_text_and_licence(tmp_path):
 
 
 PAGE = """<article><h1 id="t">One</h1><a href="b.html#x">b</a> <a href="#t">t</a> <a href="../c.html">c</a>
-<details class="hide">folded</details><details class="sd">answer</details><img src="p.svg"><script>1</script></article>"""
+<details class="hide">folded</details><details class="sd">answer</details>
+<img src="p.svg"><script>1</script></article>"""
 
 
 def test_pages_of_the_book_become_one(tmp_path, monkeypatch):
