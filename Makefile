@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-all book test-site bench outputs repository clean
+.PHONY: help setup test test-all book teach pdf test-site bench outputs repository clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,6 +38,12 @@ book: setup _build/executed  ## execute the chapters and build the site
 	$(BIN)/jupyter-book build . -n -W --keep-going || { rm -rf _build/.doctrees; exit 1; }
 	@$(BIN)/python book/maintain.py seconds
 	@echo "Open file://$(CURDIR)/_build/html/index.html"
+
+teach: setup  ## from the built book: exercise sheets, graded notebooks, slides, figures, in _build/html/teach
+	@$(BIN)/python book/teach.py all
+
+pdf: setup  ## print the built book as _build/html/teach/book.pdf, by Chromium
+	@$(BIN)/python book/teach.py pdf
 
 test-site: setup  ## check the built site, in Chromium where there is one
 	$(BIN)/python -m pytest tests/browser
