@@ -1,6 +1,6 @@
 """Read what a diffusion model knows, in nats: densities, information and pixel maps from denoising errors."""
 
-from . import channel, denoiser, exact, flow, integrate, scenes, vocabulary
+from . import bands, channel, denoiser, exact, flow, integrate, prune, scenes, vocabulary
 from .estimates.alternatives import Alternatives
 from .estimates.estimate import Estimate
 from .estimates.information import Comparison, Posterior, compare, nll, pointwise_information, posterior
@@ -19,6 +19,7 @@ __all__ = [
     "SceneLab",
     "Sliders",
     "WordMaps",
+    "bands",
     "channel",
     "compare",
     "denoiser",
@@ -31,6 +32,7 @@ __all__ = [
     "nll",
     "pointwise_information",
     "posterior",
+    "prune",
     "scenes",
     "shuffled_gap",
     "vocabulary",
