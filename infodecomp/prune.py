@@ -152,17 +152,13 @@ class Race:
     def __call__(self, racing: torch.Tensor, start: int, stop: int) -> torch.Tensor:
         """(B, K, stop − start): a round of its own noise, 0 where racing (B, K) is False."""
         found = torch.zeros(*racing.shape, stop - start, dtype=torch.float64, device=racing.device)
-        kinds, which = racing.unique(dim=0, return_inverse=True)
-        for kind, some in enumerate(kinds):
-            rows, ks = (which == kind).nonzero()[:, 0], some.nonzero()[:, 0].tolist()
-            if not ks:
-                continue
-            asked = [self.conditions[k] for k in ks]
-            asked = [c if condition_length(c) in (None, 1) else take(c, rows) for c in asked]
-            pairs, places = distinct([(self.denoiser, c) for c in asked], self.x.device)
-            sampling = replace(self.sampling, samples=stop - start, items=rows.tolist())
-            quantities, x = [Quantity("mass", k) for k in range(len(pairs))], self.x[rows.to(self.x.device)]
-            _, weight, sums = measure(x, pairs, quantities, sampling, self.proposal, ROUND - start)
-            for k, place in zip(ks, places, strict=True):
-                found[rows, k] = sums[place].integrand * weight
+        for k, condition in enumerate(self.conditions):
+            rows = racing[:, k].nonzero()[:, 0]
+            if len(rows):
+                asked = condition if condition_length(condition) in (None, 1) else take(condition, rows)
+                pairs, _ = distinct([(self.denoiser, asked)], self.x.device)
+                sampling = replace(self.sampling, samples=stop - start, items=rows.tolist())
+                x = self.x[rows.to(self.x.device)]
+                _, weight, sums = measure(x, pairs, [Quantity("mass", 0)], sampling, self.proposal, ROUND - start)
+                found[rows, k] = sums[0].integrand * weight
         return found

@@ -35,7 +35,7 @@ from . import origin
 from .folder import save
 
 SEED, SAMPLES, FULL = 21, 8, 64
-COUNT = {"words": {"exact": 96, "scenes-net": 32}, "prune": {"exact": 96, "scenes-net": 16}}
+COUNT = {"words": {"exact": 96, "scenes-net": 32}, "prune": {"exact": 96, "scenes-net": 8}}
 KINDS = "noun", "state", "colour", "relation", "adverb"
 RANKED = "noun", "colour", "relation"  # kinds of which a word has four alternatives or more
 LEVELS = -13.0, -11.5, -10.0, -8.5, -7.0, -5.5, -4.0, -2.5, -1.0

@@ -27,7 +27,7 @@ ATTENTION = "attention"
 @dataclass
 class Item:
     """One picture: kinds is {kind: {word: layer}}, a layer {"map", "error", "nats", "stderr", "counted"} as far as
-    known. tokens: {word: its text in the caption}, those without maps included. samples: behind the maps."""
+    known. tokens: {word: its text in the caption}, those without maps included. samples, range: behind the maps."""
 
     picture: Image.Image
     caption: str
@@ -36,6 +36,7 @@ class Item:
     kinds: dict[str, dict[str, dict]]
     size: tuple[int, int]
     samples: int | None = field(default=None)
+    range: tuple[float, float] | None = field(default=None)
 
     def telling(self, kind: str) -> str:
         """The word that surely says most: the highest nats less two standard errors."""
@@ -72,8 +73,9 @@ def item(image: Any, maps: Any, caption: str | None, exact: Any, attention: Any)
     drawn = getattr(maps, "image", None)  # of an emoji named by its character
     named = isinstance(image, str) and getattr(drawn, "info", {}).get("emoji") == image
     picture = picture_of(drawn if named else image, maps)
-    samples = maps.mi[0].samples if isinstance(maps, WordMaps) and maps.mi else None
-    return Item(picture, caption, tokens, words, kinds, one_shape(kinds, picture), samples)
+    first = maps.mi[0] if isinstance(maps, WordMaps) and maps.mi else None
+    behind = (None, None) if first is None else (first.samples, first.range)
+    return Item(picture, caption, tokens, words, kinds, one_shape(kinds, picture), *behind)
 
 
 def _add_counted(kinds, maps, starts):
@@ -101,6 +103,9 @@ def items(image: Any, maps: Any, caption: Any, exact: Any, attention: Any) -> li
     found = [item(*each) for each in zip(images, maps, captions, exacts, attentions, strict=True)]
     if not found or any(list(one.kinds) != list(found[0].kinds) for one in found):
         fail("maps", "of one or more pictures, all with the same kinds", [list(one.kinds) for one in found])
+    if in_bands(found):  # what is counted is of all log-SNRs
+        for layer in (layer for one in found for layers in one.kinds.values() for layer in layers.values()):
+            layer.pop("counted", None)
     return found
 
 
@@ -110,9 +115,15 @@ def is_signed(found: list[Item], kind: str) -> bool:
 
 
 def is_film(found: list[Item]) -> bool:
-    """Whether several items are of one picture and caption, as from few samples to many."""
+    """Whether several items are of one picture and caption: from few samples to many, or over bands of log-SNR."""
     first = found[0]
     return len(found) > 1 and all((one.picture, one.caption) == (first.picture, first.caption) for one in found)
+
+
+def in_bands(found: list[Item]) -> bool:
+    """Whether a film is of bands of log-SNR: each item of WordMaps with a range of its own."""
+    ranges = {one.range for one in found}
+    return is_film(found) and None not in ranges and len(ranges) == len(found)
 
 
 def highest(found: list[Item], place: int, kind: str) -> float:
