@@ -96,14 +96,18 @@ def ranked(model: Model, count: int, proposal: Proposal) -> dict[str, Any]:
         x = model.encode([render(scene) for scene, _, _ in picked])
         race = Race(model, x, stacked.conditions, Sampling(FULL, SEED, proposal))
         losses = torch.cat([race(log_prior > -torch.inf, start, stop) for start, stop in pairwise([0, *cuts])], 2)
-        best = eliminate(lambda _, start, stop, all=losses: all[..., start:stop], log_prior, cuts, 0.0).best
+        best = eliminate(_again(losses), log_prior, cuts, 0.0).best
         true = torch.tensor([[c[i] for c in stacked.conditions].index(t) for i, (_, t, _) in enumerate(picked)])
         found[kind] = {"count": count, "full": int((best == true).sum())}
         for error in ERRORS:
-            choice = eliminate(lambda _, start, stop, all=losses: all[..., start:stop], log_prior, cuts, error)
+            choice = eliminate(_again(losses), log_prior, cuts, error)
             counts = [int((choice.best != best).sum()), int((choice.best == true).sum())]
             found[kind][str(error)] = [*counts, *mean(choice.share.double())]
     return found
+
+
+def _again(losses):
+    return lambda racing, start, stop: losses[..., start:stop]
 
 
 def mean(values: torch.Tensor) -> list[float]:
