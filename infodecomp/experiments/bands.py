@@ -34,7 +34,8 @@ from ..scenes.sprites import render
 from . import origin
 from .folder import save
 
-SEED, SAMPLES, FULL = 21, 8, 64
+SEED, FULL, POOL = 21, 64, 1280
+SAMPLES = {"exact": 24, "scenes-net": 8}  # per band; with 8 the exact noun came out low: few draws carry it
 COUNT = {"words": {"exact": 96, "scenes-net": 32}, "prune": {"exact": 96, "scenes-net": 8}}
 KINDS = "noun", "state", "colour", "relation", "adverb"
 RANKED = "noun", "colour", "relation"  # kinds of which a word has four alternatives or more
@@ -51,18 +52,19 @@ def kind_of(word: str) -> str:
     return "relation" if word in RELATIONS else CLASS[word]
 
 
-def items(count: int) -> list[tuple[Scene, str, dict[str, tuple[int, int]]]]:
-    """Scenes with a caption that has a word of every kind, and where the first one of each begins and ends."""
+def items(count: int, drawn: int = POOL) -> list[tuple[Scene, str, dict[str, tuple[int, int]]]]:
+    """The first `count` of so many scenes drawn that have a caption with a word of every kind, and where the first one
+    of each begins and ends."""
     found = []
-    for scene, _, caption in zip(*sample(40 * count, SEED), strict=True):
+    for scene, _, caption in zip(*sample(drawn, SEED), strict=True):
         places = {kind_of(word): (start, stop) for start, stop, word in reversed(units(caption, PHRASES))}
         if set(KINDS) <= set(places):
             found.append((scene, caption, places))
     return found[:count]
 
 
-def words(model: Model, count: int) -> dict[str, Any]:
-    """The part "words" of the record, of `count` pictures."""
+def words(model: Model, count: int, samples: int) -> dict[str, Any]:
+    """The part "words" of the record, of `count` pictures and so many draws in each band."""
     picked = items(count)
     captions = [caption for _, caption, _ in picked]
     rests = [[without(caption, *places[kind]) for _, caption, places in picked] for kind in KINDS]
@@ -70,7 +72,7 @@ def words(model: Model, count: int) -> dict[str, Any]:
     x = turned.encode([render(scene) for scene, _, _ in picked])
     found: dict[str, Any] = {kind: {"pictures": [], "radius": []} for kind in (*KINDS, "caption")}
     for band, ends in enumerate(pairwise(LEVELS)):
-        each = compare(turned, x, [captions, *rests, None], samples=SAMPLES, seed=SEED + band, proposal=uniform(*ends))
+        each = compare(turned, x, [captions, *rests, None], samples=samples, seed=SEED + band, proposal=uniform(*ends))
         for k, kind in enumerate(found, 1):
             both = [each.information(0, k, name) for name in ("standard", "orthogonal")]
             found[kind]["pictures"].append([_rounded(e.nats) for e in both])
@@ -90,7 +92,7 @@ def ranked(model: Model, count: int, proposal: Proposal) -> dict[str, Any]:
     """Full ranking and pruned ones on the same draws, for each kind of word."""
     found: dict[str, Any] = {}
     for kind in RANKED:
-        picked = items(count)
+        picked = items(count, 40 * count)
         stacked = Alternatives.stack([alternatives(caption, places[kind][0]) for _, caption, places in picked])
         log_prior, cuts = stacked.prior.log(), rounds(8, FULL)
         x = model.encode([render(scene) for scene, _, _ in picked])
@@ -129,12 +131,14 @@ def main() -> None:
     record["command"] = "python -m infodecomp.experiments.bands OUT.json"
     record["settings"] = {"seed": SEED, "samples": SAMPLES, "full": FULL, "levels": LEVELS, "radii": RADII}
     record["versions"], record["sha256"] = origin.versions(), origin.hashes("scenes-net")
-    for part in (words, prune):
-        for name, count in COUNT[part.__name__].items():
-            measured = record["denoisers"].setdefault(name, {})
-            if part.__name__ not in measured:
-                measured[part.__name__] = part(load("scenes" if name == "exact" else name), count)
-                save(out, json.dumps(record) + "\n")
+    for name in SAMPLES:
+        measured, model = record["denoisers"].setdefault(name, {}), load("scenes" if name == "exact" else name)
+        if "words" not in measured:
+            measured["words"] = words(model, COUNT["words"][name], SAMPLES[name])
+            save(out, json.dumps(record) + "\n")
+        if "prune" not in measured:
+            measured["prune"] = prune(model, COUNT["prune"][name])
+            save(out, json.dumps(record) + "\n")
 
 
 if __name__ == "__main__":
