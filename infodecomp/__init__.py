@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from . import channel, denoiser, exact, extras, flow, integrate
+from . import bands, channel, denoiser, exact, extras, flow, integrate, prune
 from .estimates.alternatives import Alternatives
 from .estimates.estimate import Estimate
 from .estimates.information import Comparison, Posterior, compare, nll, pointwise_information, posterior
@@ -30,6 +30,7 @@ __all__ = [
     "Sliders",
     "WordMaps",
     "WordPairs",
+    "bands",
     "channel",
     "compare",
     "concept_maps",
@@ -43,6 +44,7 @@ __all__ = [
     "nll",
     "pointwise_information",
     "posterior",
+    "prune",
     "scenes",
     "shuffled_gap",
     "vocabulary",

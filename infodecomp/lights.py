@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from .bands import by_logsnr
 from .checks import batch, number, positive, whole
 from .denoiser import Condition, Denoiser, condition_length, take
 from .estimates.alternatives import Alternatives, along_paths
@@ -99,12 +100,8 @@ def trusted_range(
     if len(x) < 8:
         raise ValueError(f"x must have at least eight images, got {len(x)}")
     found = matched_gap(denoiser, x, y, given, **options)
-    logsnr, integrand, weight = found.profile
     edges = torch.linspace(*found.range, bands + 1, dtype=torch.float64)
-    place = torch.bucketize(logsnr, edges[1:-1])
-    each = torch.zeros(len(x), bands, dtype=torch.float64)
-    each.scatter_add_(1, place, integrand * weight / logsnr.shape[1])
-    return Trusted(edges, each, limit, tolerance)
+    return Trusted(edges, by_logsnr(found, edges)[0], limit, tolerance)
 
 
 def _longest(each, limit, tolerance):

@@ -19,6 +19,7 @@ BLOCK = 2**18  # numbers of noise drawn at a time for one image; another value i
 HELD = 32 * BLOCK  # numbers of noise that are kept: turns (see progress) come back to them
 LARGE = 2**14  # numbers of an x, above which a denoiser is much slower than its noise
 DRAWS, PILOT, TRIAL, ENDS, PATHS = range(5)  # streams: the estimate's, "fit"'s pilot, tolerance's, both ends, paths
+ROUND = -1  # and below it: rounds of infodecomp.prune
 
 
 def generator(seed: int, stream: int, item: int, chunk: int) -> torch.Generator:

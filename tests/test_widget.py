@@ -21,6 +21,7 @@ from test_loading import stable_diffusion
 
 import infodecomp as idc
 from infodecomp import plot
+from infodecomp.integrate import uniform
 from infodecomp.scenes import meaning
 from infodecomp.widget.lab import read, stops
 
@@ -364,9 +365,23 @@ def test_a_film_is_of_one_picture_with_one_scale(scene):
     film = [idc.word_maps(idc.load("scenes"), picture, found.caption, samples=n) for n in (2, 8)]
     widget = idc.HeatMaps(film, item=1)
     assert widget._state["film"] and len(widget._state["images"]) == 1
-    assert [item["samples"] for item in widget._state["items"]] == [2, 8]
+    assert widget._state["film"][0] == "samples" and [item["moment"] for item in widget._state["items"]] == ["2", "8"]
     highest = max(e.map.abs().max().item() for one in film for e in one.mi)
     assert widget.scale("MI") == (0, highest)
+    assert "counted" in widget._shown.kinds["MI"]["red"]
+
+
+def test_a_film_runs_over_bands_of_log_snr(scene):
+    """Maps of bands, whose nats are not those that the world counts for all log-SNRs; one scale."""
+    picture, found = scene
+    model, ends = idc.load("scenes"), ((-9, -5), (-5, -1))
+    film = [idc.word_maps(model, picture, found.caption, samples=8, proposal=uniform(*end)) for end in ends]
+    widget = idc.HeatMaps(film)
+    assert widget._state["film"][0] == "log-SNR" and len(widget._state["images"]) == 1
+    assert [item["moment"] for item in widget._state["items"]] == ["−9.0 to −5.0", "−5.0 to −1.0"]
+    assert widget.scale("CMI")[1] == max(e.map.abs().max().item() for one in film for e in one.cmi)
+    assert not any("counted" in layer for layer in widget._shown.kinds["MI"].values())
+    assert idc.HeatMaps([film[0], film[0]])._state["film"][0] == "samples"
 
 
 def test_the_small_form_is_light():

@@ -25,7 +25,8 @@ class HeatMaps(anywidget.AnyWidget):
 
     HeatMaps(maps) shows WordMaps or ConceptMaps on their own picture, HeatMaps(image, maps) maps on a given one. Lists
     of them, as word_maps of several images gives, make one widget with a choice of pictures; of one picture and
-    caption, a slider over their samples. image, caption, exact and attention are then None or lists, too.
+    caption, a slider over their samples, or over bands of log-SNR if each was measured on a range of its own
+    (`proposal`). image, caption, exact and attention are then None or lists, too.
     HeatMaps(pairs) shows the four parts of WordPairs as if they were words; its kinds are definitions of redundancy.
 
     Colour and cover of a cell grow with |nats|, over a greyed picture: a cell of zero shows the picture. All words of a

@@ -28,7 +28,7 @@ ATTENTION = "attention"
 @dataclass
 class Item:
     """One picture: kinds is {kind: {word: layer}}, a layer {"map", "error", "nats", "stderr", "counted"} as far as
-    known. tokens: {word: its text in the caption}, those without maps included. samples: behind the maps. legend: what
+    known. tokens: {word: its text in the caption}, those without maps included. samples, range: behind the maps. legend: what
     stands above the words."""
 
     picture: Image.Image
@@ -39,6 +39,7 @@ class Item:
     size: tuple[int, int]
     samples: int | None = field(default=None)
     legend: str = "Caption, in nats"
+    range: tuple[float, float] | None = field(default=None)
 
     def telling(self, kind: str) -> str:
         """The word that surely says most: the highest nats less two standard errors."""
@@ -81,7 +82,7 @@ def item(image: Any, maps: Any, caption: str | None, exact: Any, attention: Any)
         _add_counted_parts(kinds, own)
         found.samples, found.legend = own.measured["standard"]["a"].samples, "“{}” and “{}”, in nats".format(*own.words)
     elif isinstance(own, WordMaps) and own.mi:
-        found.samples = own.mi[0].samples
+        found.samples, found.range = own.mi[0].samples, own.mi[0].range
     return found
 
 
@@ -126,6 +127,9 @@ def items(image: Any, maps: Any, caption: Any, exact: Any, attention: Any) -> li
     found = [item(*each) for each in zip(images, maps, captions, exacts, attentions, strict=True)]
     if not found or any(list(one.kinds) != list(found[0].kinds) for one in found):
         fail("maps", "of one or more pictures, all with the same kinds", [list(one.kinds) for one in found])
+    if in_bands(found):  # what is counted is of all log-SNRs
+        for layer in (layer for one in found for layers in one.kinds.values() for layer in layers.values()):
+            layer.pop("counted", None)
     return found
 
 
@@ -135,9 +139,15 @@ def is_signed(found: list[Item], kind: str) -> bool:
 
 
 def is_film(found: list[Item]) -> bool:
-    """Whether several items are of one picture and caption, as from few samples to many."""
+    """Whether several items are of one picture and caption: from few samples to many, or over bands of log-SNR."""
     first = found[0]
     return len(found) > 1 and all((one.picture, one.caption) == (first.picture, first.caption) for one in found)
+
+
+def in_bands(found: list[Item]) -> bool:
+    """Whether a film is of bands of log-SNR: each item of WordMaps with a range of its own."""
+    ranges = {one.range for one in found}
+    return is_film(found) and None not in ranges and len(ranges) == len(found)
 
 
 def highest(found: list[Item], place: int, kind: str) -> float:

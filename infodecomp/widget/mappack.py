@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..plot import COLOUR, LUMA, POSITIVE, SIGNED, WHITE
-from .mapitems import ATTENTION, EXACT, Item, highest, is_film, is_signed
+from .mapitems import ATTENTION, EXACT, Item, highest, in_bands, is_film, is_signed
 from .page import palette, url
 
 BASE64 = (string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/").encode()
@@ -19,6 +19,10 @@ MEANINGS = {  # of the kinds of WordMaps: beside their name, and in a sentence
     "overlap": ("", "Redundancy is the excess of both words' nats over those of the two together."),
     ATTENTION: ("", "Where the network looks while it reads the word. These are no nats."),
 }
+FILMS = {  # what several maps of one picture run over: name of the slider, and its title
+    "samples": ("samples", "The same maps from few samples to many"),
+    "log-SNR": ("log-SNR", "The maps of bands of log-SNR, from much noise to little: they add up to the whole"),
+}
 
 
 def pack(found: list[Item], small: bool) -> dict[str, Any]:
@@ -29,7 +33,7 @@ def pack(found: list[Item], small: bool) -> dict[str, Any]:
     return {
         "items": [_item(found, i, small) for i in range(len(found))],
         "images": [url(one.picture) for one in (found[:1] if film else found)],
-        "film": film,
+        "film": FILMS["log-SNR" if in_bands(found) else "samples"] if film else None,
         "kinds": kinds,
         "colours": {name: palette({"signed": SIGNED, "positive": POSITIVE}[name]) for name in sorted(tables)},
         "grey": {"luma": LUMA, "colour": COLOUR, "white": WHITE},
@@ -60,11 +64,19 @@ def _item(found, place, small):
         "legend": one.legend,
         "caption": [[text, word if word in one.words else None] for word, text in one.tokens.items()],
         "words": one.words,
-        "samples": one.samples,
+        "moment": _moment(found, place),
         "opens": [one.telling(kind) for kind in one.kinds],
         "highs": [highest(found, place, kind) for kind in one.kinds],
         "layers": [[_layer(layers.get(word), small) for word in one.words] for layers in one.kinds.values()],
     }
+
+
+def _moment(found, place):
+    """What the slider of a film says at an item."""
+    one = found[place]
+    if in_bands(found):
+        return "{:.1f} to {:.1f}".format(*one.range).replace("-", "−")
+    return str(one.samples or place + 1)
 
 
 def _layer(layer, small):

@@ -15,7 +15,7 @@ from selenium.webdriver.common.by import By
 import infodecomp as idc
 from infodecomp import plot
 from infodecomp.captions import units
-from infodecomp.integrate import Logistic
+from infodecomp.integrate import Logistic, uniform
 from infodecomp.scenes.grammar import FUNCTION
 
 CAPTION = 'a red owl above <b onclick="boom()">one</b> red קקדו 🦜'
@@ -482,6 +482,19 @@ def test_a_film_is_a_slider_over_samples(browser, tmp_path):
     painted(browser)
     assert browser.find_element(By.CSS_SELECTOR, ".film .samples").text == "40"
     assert slider.get_attribute("aria-valuetext") == "40 samples" and not np.array_equal(before, canvas(browser))
+
+
+def test_a_film_is_a_slider_over_log_snr(browser, tmp_path):
+    model, ends = idc.load("emoji"), ((-9, -5), (-5, -1))
+    film = [idc.word_maps(model, "🐱", "cat face", samples=8, proposal=uniform(*end)) for end in ends]
+    opened(browser, tmp_path, idc.HeatMaps(film).html())
+    before = canvas(browser)
+    slider = browser.find_element(By.CSS_SELECTOR, ".film input")
+    ActionChains(browser).click(slider).send_keys(Keys.END).perform()
+    painted(browser)
+    assert browser.find_element(By.CSS_SELECTOR, ".film").text.startswith("log-SNR")
+    assert slider.get_attribute("aria-valuetext") == "−5.0 to −1.0 log-SNR"
+    assert not np.array_equal(before, canvas(browser))
 
 
 @pytest.mark.parametrize("phone", [False, True])

@@ -1,22 +1,22 @@
 import { make } from "../common/elements.js";
 
-/** Which of several pictures: a slider over samples where they are one, else a button for each. */
+/** Which of several pictures: a slider over samples or log-SNR where they are one, else a button for each. */
 export function turning(chosen) {
   return chosen.state.film ? sliding(chosen) : choosing(chosen);
 }
 
 function sliding(chosen) {
   const { items } = chosen.state;
+  const [name, title] = chosen.state.film;
   const slider = make("input", { type: "range", min: 0, max: items.length - 1, step: 1 });
   slider.addEventListener("input", () => chosen.turn(Number(slider.value)));
   const said = make("span", { className: "samples" });
-  const title = "The same maps from few samples to many";
   return {
-    element: make("label", { className: "film", title }, "samples", slider, said),
+    element: make("label", { className: "film", title }, name, slider, said),
     update() {
       slider.value = chosen.get("item");
-      said.textContent = chosen.item.samples ?? chosen.get("item") + 1;
-      slider.setAttribute("aria-valuetext", `${said.textContent} samples`);
+      said.textContent = chosen.item.moment;
+      slider.setAttribute("aria-valuetext", `${said.textContent} ${name}`);
     },
   };
 }
