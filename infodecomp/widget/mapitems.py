@@ -28,8 +28,8 @@ ATTENTION = "attention"
 @dataclass
 class Item:
     """One picture: kinds is {kind: {word: layer}}, a layer {"map", "error", "nats", "stderr", "counted"} as far as
-    known. tokens: {word: its text in the caption}, those without maps included. samples, range: behind the maps. legend: what
-    stands above the words."""
+    known. tokens: {word: its text in the caption}, those without maps included. samples, range: behind the maps.
+    legend: what stands above the words."""
 
     picture: Image.Image
     caption: str
