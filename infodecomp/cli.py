@@ -197,19 +197,13 @@ def intervene(
         return lambda item: intervention.measure(model, item, **more, **options.sampling(item))
 
     whole("steps", steps, 1)
-    if placeholder and (swap or add):
-        raise ValueError(f"placeholder must come without swap and add, got {placeholder!r} and {swap or add!r}")
-    if swap and (add or alternatives):
-        raise ValueError(f"{'add' if add else 'alternatives'} must come without swap, got {swap!r}")
+    if swap and alternatives:  # its score is of whole captions as it is
+        raise ValueError(f"alternatives must come without swap, got {swap!r}")
     settings: dict = {"command": "intervene", "data": str(options.data), "task": task, "samples": options.samples}
     settings |= {"steps": steps, "seed": options.seed, "limit": options.limit, "swap": swap, "placeholder": placeholder}
     later = {"add": add, "start_noise": start_noise, "alternatives": alternatives}
     settings |= {name: value for name, value in later.items() if value}  # earlier runs have no such settings
-    words = intervention.pairs(swap), placeholder or None, intervention.additions(add)
-    edits = intervention.edits(coco.load(options.data, task), *words)
-    if (swap or add) and all(edit.broken for edit in edits):
-        name, given, lacks = ("add", add, ", in captions that lack the added one") if add else ("swap", swap, "")
-        raise ValueError(f"{name} must name words of the items{lacks}, none of them has one of {given!r}")
+    edits = intervention.asked(coco.load(options.data, task), swap, add, placeholder)
     items, files = edits[: options.limit], coco.files(options.data, task)
     running = "change", lambda record: record["change"], progress.mean
     evaluations = lambda item: (3 + item.swapped) * options.samples + 6 * steps  # noqa: E731

@@ -138,6 +138,22 @@ def edits(
     return found
 
 
+def asked(items: Iterable[Item], swap: str = "", add: str = "", placeholder: str = "") -> list[Edit]:
+    """Edits of items by the texts of the command's options (see `pairs`, `additions`); without any, words omitted.
+
+    ValueError for options that exclude each other, and for words that no item has.
+    """
+    if placeholder and (swap or add):
+        raise ValueError(f"placeholder must come without swap and add, got {placeholder!r} and {swap or add!r}")
+    if swap and add:
+        raise ValueError(f"add must come without swap, got {add!r} and {swap!r}")
+    found = edits(items, pairs(swap), placeholder or None, additions(add))
+    for name, given, more in (("swap", swap, ""), ("add", add, " whose captions lack the added ones")):
+        if given and all(edit.broken for edit in found):
+            raise ValueError(f"{name} must name words of items{more}, none of them has one of {given!r}")
+    return found
+
+
 def intervene(
     model: Model,
     x: torch.Tensor,
@@ -184,11 +200,24 @@ def measure(
     "cmi" is iˢ, "orthogonal" iᵒ; those of a swap are differences of both words' nats, those of an addition are of the
     added word. alternatives: also by Bayes' rule over what the model's world has for the word's place.
     """
-    options: dict = {"samples": samples, "seed": seed, "batch_size": batch_size}
-    x = model.encode(item.open())
+    x, options = model.encode(item.open()), {"samples": samples, "seed": seed, "batch_size": batch_size}
     start = started(model, x, seed) if start_noise else x
     back, other = intervene(model, start, item.caption, item.edited, steps=steps)
     change = double(other - back).square().sum(1)[0]
+    scores, maps, stderr = _scores(model, x, item, alternatives, options)
+    return {
+        "group": item.group,
+        "image": item.image,
+        "change": change.sum().item(),
+        "stderr": stderr,
+        "round_trip": double(back - start).square().sum().item(),
+        "scores": scores,
+        "pixel": {name: pearson(map.flatten(), change.flatten()) for name, map in maps.items()},
+    }
+
+
+def _scores(model, x, item, alternatives, options):
+    """{score: nats} and {score: map} of an Edit's word for x (1, C, h, w), and the standard error of iˢ."""
     context = item.caption if item.added else without(item.caption, item.position, item.stop)
     caption = item.edited if item.added else item.caption
     found = compare(model, x, [context, caption, item.edited][: 2 + item.swapped], **options)
@@ -206,15 +235,7 @@ def measure(
         tokens = model.tokens(caption, item.position)
         maps["attention"] = word_map(attention_maps(model, x, caption, **options), tokens)[0]
         scores["attention"] = maps["attention"].sum().item()
-    return {
-        "group": item.group,
-        "image": item.image,
-        "change": change.sum().item(),
-        "stderr": standard.stderr.item(),
-        "round_trip": double(back - start).square().sum().item(),
-        "scores": scores,
-        "pixel": {name: pearson(map.flatten(), change.flatten()) for name, map in maps.items()},
-    }
+    return scores, maps, standard.stderr.item()
 
 
 def pearson(one: Any, other: Any) -> float | None:
