@@ -187,22 +187,32 @@ def intervene(
     options: Options,
     task: Task = "coco_it",
     swap: Annotated[str, typer.Option(help="“paper”: its word pairs; or pairs such as dog=cat,bed=table")] = "",
+    add: Annotated[str, typer.Option(help="words to add, such as cat=striped,cat=black,dog=brown")] = "",
     placeholder: Annotated[str, typer.Option(help="what an omitted word leaves (the paper: _); empty: nothing")] = "",
     steps: Annotated[int, typer.Option(help="of Heun's method, each way")] = 100,
+    start_noise: Annotated[
+        bool, typer.Option("--start-noise", help="pictures start with the noise of the flow's start, not clean")
+    ] = False,
+    alternatives: Annotated[
+        bool, typer.Option("--alternatives", help="the score against a world's other words too")
+    ] = False,
 ) -> None:
-    """Prompt intervention on COCO: omit a word or swap it; does its information predict what changes?"""
+    """Prompt intervention on COCO: omit a word, swap or add it; does its information predict what changes?"""
 
     def prepare(model):
-        return lambda item: intervention.measure(model, item, steps=steps, **options.sampling(item))
+        if alternatives and not hasattr(model, "alternatives"):
+            raise ValueError(f"alternatives must come with a model of a world, got {options.model!r}")
+        more = {"steps": steps, "start_noise": start_noise, "alternatives": alternatives}
+        return lambda item: intervention.measure(model, item, **more, **options.sampling(item))
 
     whole("steps", steps, 1)
-    if swap and placeholder:
-        raise ValueError(f"placeholder must come without swap, got {placeholder!r} and {swap!r}")
+    if swap and alternatives:  # its score is of whole captions as it is
+        raise ValueError(f"alternatives must come without swap, got {swap!r}")
     settings: dict = {"command": "intervene", "data": str(options.data), "task": task, "samples": options.samples}
     settings |= {"steps": steps, "seed": options.seed, "limit": options.limit, "swap": swap, "placeholder": placeholder}
-    edits = intervention.edits(coco.load(options.data, task), intervention.pairs(swap), placeholder or None)
-    if swap and all(edit.broken for edit in edits):
-        raise ValueError(f"swap must name words of the items, none of them has one of {swap!r}")
+    later = {"add": add, "start_noise": start_noise, "alternatives": alternatives}
+    settings |= {name: value for name, value in later.items() if value}  # earlier runs have no such settings
+    edits = intervention.asked(coco.load(options.data, task), swap, add, placeholder)
     items, files = edits[: options.limit], coco.files(options.data, task)
     running = "change", lambda record: record["change"], progress.mean
     evaluations = lambda item: (3 + item.swapped) * options.samples + 6 * steps  # noqa: E731

@@ -221,13 +221,11 @@ def from_azula(denoiser: Callable, keyword: str | None = None, **attributes: Any
     def mean(z, logsnr, condition):
         if condition is not None and keyword is None:
             refuse("condition", "None where from_azula has no keyword for it", condition)
-        logsnr = floats("logsnr", logsnr)
-        time = torch.zeros_like(logsnr)
+        time = torch.zeros_like(alpha := floats("logsnr", logsnr))
         for k in range(1, 41):
-            time = torch.where(snr(time + 0.5**k) >= logsnr, time + 0.5**k, time)
-        time = time.to(z)
-        scaled = z * per_row(schedule(time)[0], z) / scales(logsnr, z)[0]
-        return denoiser(scaled, time, **({} if condition is None else {keyword: condition})).mean
+            time = torch.where(snr(time + 0.5**k) >= alpha, time + 0.5**k, time)
+        scaled = z * per_row(schedule(time.to(z))[0], z) / scales(alpha, z)[0]
+        return denoiser(scaled, time.to(z), **({} if condition is None else {keyword: condition})).mean
 
-    ends = snr(torch.tensor([1.0, 0.0], dtype=torch.float64)).tolist()
-    return from_x0(mean, **{"logsnr_range": ends} | attributes)
+    ends = torch.tensor([1.0, 0.0], dtype=torch.float64)
+    return from_x0(mean, **{"logsnr_range": snr(ends).tolist()} | attributes)

@@ -168,6 +168,7 @@ def test_bad_arguments_are_one_line(arguments, message, data, tmp_path):
 
 
 CORRELATIONS = ("| image | cmi |", "| pixel | attention |", "| image | cmi − attention |")
+FEW = ["--samples=2", "--steps=1"]
 METHODS = ("| whole image |", "| attention |", "| cmi |", "| mi |", "| attention + information |")
 
 
@@ -188,6 +189,11 @@ def pictures(tmp_path_factory):
         (["segment", "--samples=2", "--context=the"], ("| whole image |", "| segmentation |")),
         (["intervene", "--samples=2", "--steps=2"], CORRELATIONS),
         (["intervene", "--swap=fish=bird,owl=cat,dog=cat", "--samples=2", "--steps=2"], ("Too few",)),
+        (
+            ["intervene", "--task=scenes.csv", "--start-noise", "--alternatives", *FEW],
+            ("| image | cmi − alternatives |",),
+        ),
+        (["intervene", "--start-noise", "--add=fish=one,owl=flying,cat=sitting", *FEW], ("Too few",)),
     ],
 )
 def test_other_experiments_end_to_end(arguments, rows, pictures, tmp_path):
@@ -209,6 +215,17 @@ def test_other_experiments_on_two_processes(arguments, pictures, tmp_path):
     arguments = [*arguments, f"--data={pictures}"]
     alone = CliRunner().invoke(app, [*arguments, f"--out={tmp_path / 'one'}"])
     assert launched([*MODULE, *arguments], tmp_path / "two").endswith(alone.output.strip())
+
+
+def test_settings_say_how_pictures_start(pictures, tmp_path):
+    """A folder of one start does not go on with the other, and a run without the option has no such setting."""
+    run = ["intervene", f"--data={pictures}", "--limit=1", *FEW]
+    for name, option in (("clean", []), ("noise", ["--start-noise"])):
+        assert CliRunner().invoke(app, [*run, *option, f"--out={tmp_path / name}"]).exit_code == 0
+        settings = json.loads((tmp_path / name / "settings.json").read_text())["settings"]
+        assert settings.get("start_noise") is (True if option else None)
+    found = CliRunner().invoke(app, [*run, f"--out={tmp_path / 'noise'}"])
+    assert found.exit_code == 2 and "start_noise was True, is None" in found.output
 
 
 def test_help_has_examples():

@@ -6,7 +6,19 @@ import torch
 
 import infodecomp as idc
 from infodecomp.captions import replace
-from infodecomp.experiments.intervention import edits, intervene, measure, pairs, pearson, report, summary
+from infodecomp.experiments.intervention import (
+    additions,
+    edits,
+    intervene,
+    measure,
+    pairs,
+    pearson,
+    report,
+    started,
+    summary,
+    with_word,
+)
+from infodecomp.flow import to_noise
 
 
 class Conditional:
@@ -50,6 +62,47 @@ def test_edits_omit_or_swap_and_keep_what_is_broken():
         pairs("dog")
 
 
+def test_added_words_stand_before_the_noun_and_its_colours():
+    assert with_word("an owl, a red cat", 4, "striped") == ("an owl, a striped red cat", 3)
+    assert with_word("An (owl)", 1, "very small") == ("A (very small owl)", 1)
+    assert with_word("A cat.", 1, "orange") == ("An orange cat.", 1)
+    assert with_word("cats sleep", 0, "two") == ("two cats sleep", 0)
+
+
+def test_edits_add_each_word_to_captions_that_have_none_of_them():
+    from infodecomp.datasets.coco import Item
+
+    items = [Item("0", caption="the red cat far left of the blue dog", word="cat", position=2, image="0")]
+    items += [Item("1", caption="a Sitting cat", word="cat", position=2)]
+    items += [Item("2", caption="a bird", word="bird", position=1)]
+    items += [Item("3", broken="missing image")]
+    found = edits(items, add=additions("Cat=sitting, cat=sound asleep,owl=flying"))
+    assert [(e.id, e.edited) for e in found] == [
+        ("0/sitting", "the sitting red cat far left of the blue dog"),
+        ("0/sound asleep", "the sound asleep red cat far left of the blue dog"),
+        ("3", ""),
+    ]
+    assert [(e.position, e.stop, e.added, e.image) for e in found[:2]] == [(1, 2, True, "0"), (1, 3, True, "0")]
+    assert additions("") == {}
+    for text in ("cat", "cat=", "=striped", "cat=striped,cat=striped", "cat=striped,"):
+        with pytest.raises(ValueError, match="add must be"):
+            additions(text)
+
+
+def test_with_start_noise_the_flow_ends_in_normal_noise():
+    """Its ‖z‖² is that of N(0, I), the number of cells (theorem of chapter 16); a clean picture has nearly none."""
+    model, (scenes, _, captions) = idc.load("scenes"), idc.scenes.sample(4, seed=2)
+    x, squares = model.encode([idc.scenes.render(scene) for scene in scenes]).double(), {}
+    for name, start in {"clean": x, "with noise": started(model, x, seed=0)}.items():
+        noise = to_noise(model, start, captions, steps=100)
+        squares[name] = noise.square().sum().item()
+    cells = x.numel()
+    assert abs(squares["with noise"] - cells) < 3.3 * (2 * cells) ** 0.5 and squares["clean"] < 0.1 * cells
+    width = (started(model, x, 0) - x).square().mean()
+    assert width.item() == pytest.approx(np.exp(-4) + 0.1**2, rel=3.3 * (2 / cells) ** 0.5)
+    assert not torch.equal(started(model, x, 0), started(model, x, 1))
+
+
 def _records(seed=0, count=60):
     random = np.random.default_rng(seed)
     change = random.gamma(2, size=count)
@@ -72,6 +125,11 @@ def test_bootstrap_is_paired_and_centred():
     assert table["pixel"]["attention"] == pytest.approx((0.2, 0.2, 0.2))
     difference = table["image"]["cmi − attention"]
     assert difference[0] == pytest.approx(table["image"]["cmi"][0] - table["image"]["attention"][0])
+    for k, r in enumerate(records):
+        r["scores"] |= {"orthogonal": r["scores"]["cmi"] + k % 3}
+    more = summary(records, repeats=50)["image"]
+    assert list(more) == ["cmi", "orthogonal", "attention", "cmi − orthogonal", "cmi − attention"]
+    assert more["cmi − orthogonal"][0] == pytest.approx(more["cmi"][0] - more["orthogonal"][0])
     text = report({"t": [*records, {"id": "x", "broken": "missing image", "detail": ""}]})
     assert "61 items; 1 broken (missing image)" in text and "0.34" in text and "0.27" in text
 
@@ -93,8 +151,9 @@ def test_redundant_word_changes_nothing_in_a_scene():
     assert changes["under the moon"] < 1e-8 < 1e-2 < changes[scene.first.colour]
 
 
+@pytest.mark.parametrize("start_noise", [False, True])
 @pytest.mark.parametrize("swap", [None, {"red": "blue"}])
-def test_record_of_an_edit_is_what_its_parts_say(swap):
+def test_record_of_an_edit_is_what_its_parts_say(swap, start_noise):
     """Omission scores by the word's CMI; a swap by a difference that, as iˢ, is the information against the other."""
     from infodecomp.datasets.coco import Item
 
@@ -107,14 +166,43 @@ def test_record_of_an_edit_is_what_its_parts_say(swap):
         open = lambda self: picture  # noqa: E731
 
     (edit,) = edits([Shown("x", caption=caption, word="red", position=caption.split().index("red"))], swap)
-    found = measure(model, edit, samples=20, seed=5, steps=10)
+    found = measure(model, edit, samples=20, seed=5, steps=10, start_noise=start_noise)
     x = model.encode(picture)
-    back, other = intervene(model, x, caption, edit.edited, steps=10)
+    start = started(model, x, 5) if start_noise else x
+    back, other = intervene(model, start, caption, edit.edited, steps=10)
     assert found["change"] == pytest.approx((other - back).double().square().sum().item(), rel=1e-6)
-    assert found["round_trip"] == pytest.approx((back - x).double().square().sum().item(), rel=1e-6)
+    assert found["round_trip"] == pytest.approx((back - start).double().square().sum().item(), rel=1e-6)
     against = idc.pointwise_information(model, x, caption, edit.edited, kind="standard", samples=20, seed=5)
     assert found["scores"]["cmi"] == pytest.approx(against.nats.item(), rel=1e-6)
     assert found["stderr"] == pytest.approx(against.stderr.item(), rel=1e-6)
+
+
+def test_record_of_an_added_word():
+    """Against its alternatives a word that fits carries −log of its prior, another almost −∞; and the edit follows."""
+    from infodecomp.datasets.coco import Item
+
+    model, found = idc.load("scenes"), {}
+    scene = next(s for s in idc.scenes.scenes() if s.first[:2] == ("cat", "sleeping") and s.first[2] != s.second[2])
+    caption, picture = idc.scenes.captions(scene)[0], idc.scenes.render(scene)
+
+    class Shown(Item):
+        open = lambda self: picture  # noqa: E731
+
+    item = Shown("x", caption=caption, word="cat", position=caption.split().index("cat"))
+    for edit in edits([item], add=additions("cat=sitting,cat=sleeping")):
+        options = {"samples": 40, "seed": 3, "steps": 10}
+        found[edit.id] = measure(model, edit, **options, start_noise=True, alternatives=True)
+        others = idc.scenes.alternatives(edit.edited, edit.position)
+        x, at = model.encode(picture), others.conditions.index(edit.edited)
+        bayes = idc.posterior(model, x, others, samples=40, seed=3).information[0, at]
+        assert found[edit.id]["scores"]["alternatives"] == pytest.approx(bayes.item(), rel=1e-6)
+        own = idc.pointwise_information(model, x, edit.edited, caption, samples=40, seed=3)
+        assert found[edit.id]["scores"]["orthogonal"] == pytest.approx(own.nats.item(), rel=1e-6)
+    right, wrong = found["x/sleeping"], found["x/sitting"]
+    truth = idc.scenes.information(scene, caption.replace("the", "the sleeping", 1), caption)
+    assert right["scores"]["alternatives"] == pytest.approx(truth, abs=1e-6) == pytest.approx(np.log(2))
+    assert wrong["scores"]["alternatives"] < -50 and wrong["scores"]["cmi"] < 0
+    assert wrong["change"] > 100 > right["change"]
 
 
 def test_no_call_of_the_network_exceeds_the_batch_size():

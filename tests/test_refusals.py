@@ -96,6 +96,7 @@ def test_what_the_model_has_not_is_refused(option, data, tmp_path):
 
 INTERVENE = [
     *(("--swap=zzz=yyy", "swap must name words"), ("--swap=dog", "swap must be"), ("--swap=dog=dog", "swap must be")),
+    *(("--add=cat", "add must be pairs"), ("--add=zzz=red", "add must name words"), ("--add=cat=x,cat=x", "each once")),
     *(("--steps=0", "steps must be"), ("--task=no.csv", "CSV file"), ("--limit=0", "limit must be")),
 ]
 
@@ -105,7 +106,17 @@ def test_intervene_refuses(option, message, data, tmp_path):
     options = [*FAST, "--steps=1", f"--data={data}", f"--out={tmp_path / 'out'}"]
     assert message in refused("intervene", *options, option)
     assert not (tmp_path / "out").exists()
-    assert "placeholder" in refused("intervene", *options, "--swap=dog=cat", "--placeholder=_")
+    for other in ("--swap=dog=cat", "--add=dog=brown"):
+        assert "placeholder" in refused("intervene", *options, other, "--placeholder=_")
+    for other in ("--add=dog=brown", "--alternatives"):
+        assert f"error: {other[2:5]}" in refused("intervene", *options, "--swap=dog=cat", other)
+
+
+def test_alternatives_need_a_world(data, tmp_path, monkeypatch):
+    monkeypatch.setattr("infodecomp.cli.Options.load", lambda options: object())
+    options = [*FAST, f"--data={data}", f"--out={tmp_path / 'out'}", "--alternatives"]
+    assert "alternatives must come with a model of a world" in refused("intervene", *options)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

@@ -82,17 +82,18 @@ def _localization_rows():
 
 def _intervention_rows():
     better = "{cmi} > {attention}".format(**intervention.PAPER["image"])
-    for name, what in (("omit", "a word omitted"), ("swap", "a word swapped")):
+    edits = {"omit": "a word omitted", "swap": "a word swapped", "omit-noise": "omitted, from noisy pictures"}
+    ways = {"omit": "O", "swap": "S", "omit-noise": "O, with --start-noise"}
+    for name, what in edits.items():
         for level, numbers in intervention.PAPER.items():
             for score, paper in numbers.items():
                 r, low, high = _table(f"intervene-{name}")[level][score]
                 ours = f"{r:.2f} [{low:.2f}, {high:.2f}]"
-                how = "O" if name == "omit" else "S"
                 claim = f"{what}: correlation of {score} with the change, {level}"
-                yield Row("3.3", claim, f"{paper} (both edits)", ours, SCALE, how)
+                yield Row("3.3", claim, f"{paper} (both edits)", ours, SCALE, ways[name])
         r, low, high = _table(f"intervene-{name}")["image"]["cmi − attention"]
         ours = f"{r:.2f} [{low:.2f}, {high:.2f}]"
-        yield Row("3.3", f"{what}: CMI foretells it better than attention, image", better, ours, SCALE, how)
+        yield Row("3.3", f"{what}: CMI foretells it better than attention, image", better, ours, SCALE, ways[name])
     yield Row("3.3", "low CMI: the edit is ignored", "shown", "asserted", SCALE, "chapter 16")
     yield Row("3.3", "high CMI may be a global change", "shown", "shown", SCALE, "chapter 16")
 
