@@ -2,7 +2,6 @@
 
 import inspect
 import json
-import math
 import os
 from collections import Counter
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from .datasets import emoji as emoji_data
 from .datasets import tasks as named
 from .experiments import baselines, check, intervention, localization, origin, progress, segmentation, winoground
 from .experiments import relation as relation_testing
-from .experiments.folder import read_items, read_settings, save
+from .experiments.folder import plain, read_items, read_settings, save
 from .experiments.options import Options, first_line
 from .experiments.runner import condensed, in_order, processes, run
 from .joint import kind_of_attention
@@ -251,20 +250,11 @@ def report(
     if record is not None:
         each = {task: tasks.get(task, []) for task in dict.fromkeys(map(_task, ids))}
         found = {task: condensed(those, summary(task, those), counts[task]) for task, those in each.items()}
-        save(record, json.dumps(_plain(about | {"tasks": found}), indent=1) + "\n")
+        save(record, json.dumps(plain(about | {"tasks": found}), indent=1) + "\n")
     if missing:
         table += f"\nNot measured yet: {dict(counts)}\n"
     save(out / "table.md", table)
     typer.echo(table)
-
-
-def _plain(value):
-    """A value for JSON: what is not a number becomes null."""
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 @app.command(

@@ -227,5 +227,4 @@ def from_azula(denoiser: Callable, keyword: str | None = None, **attributes: Any
         scaled = z * per_row(schedule(time.to(z))[0], z) / scales(alpha, z)[0]
         return denoiser(scaled, time.to(z), **({} if condition is None else {keyword: condition})).mean
 
-    ends = torch.tensor([1.0, 0.0], dtype=torch.float64)
-    return from_x0(mean, **{"logsnr_range": snr(ends).tolist()} | attributes)
+    return from_x0(mean, **{"logsnr_range": snr(torch.tensor([1.0, 0.0]).double()).tolist()} | attributes)

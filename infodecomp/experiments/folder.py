@@ -5,6 +5,7 @@ record per item; lock-* are locked while a run is at work, and never deleted.
 """
 
 import json
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -142,3 +143,12 @@ def _flat(about):
 def _changes(old, new):
     keys = [key for key in old | new if old.get(key) != new.get(key)]
     return [f"{key} was {old.get(key)!r:.80}, is {new.get(key)!r:.80}" for key in keys]
+
+
+def plain(value: Any) -> Any:
+    """A value for JSON: what is not a number becomes null."""
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
