@@ -1,4 +1,5 @@
-"""`all` and `pdf` write into _build/html/teach what a course needs; `graph` draws book/_static/chapters.svg."""
+"""`all` and `pdf` write into _build/html/teach what a course needs; `graph` draws book/_static/chapters.svg; `counts`
+prints how long each chapter is."""
 
 import html
 import shutil
@@ -6,7 +7,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from _teach import figures, graded, graph, printed, reading, sheets, slides
+from _teach import counts, figures, graded, graph, printed, reading, sheets, slides
 
 OUT = reading.ROOT / "_build" / "html" / "teach"
 REVEAL = (
@@ -110,5 +111,11 @@ def draw_graph():
     )
 
 
+def print_counts():
+    print(*counts.table(), sep="\n")
+
+
 if __name__ == "__main__":
-    {"all": write, "pdf": pdf, "graph": draw_graph}[sys.argv[1]]()
+    {"all": write, "pdf": pdf, "graph": draw_graph, "counts": print_counts}[
+        sys.argv[1]
+    ]()

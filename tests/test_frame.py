@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from _teach import counts, reading
 
 import infodecomp as idc
 from infodecomp.extras import EXTRA
@@ -63,6 +64,7 @@ def complaints(notebook, numbered=True):
         yield "a figure directive without :alt:"
     if numbered:
         yield from exercise_complaints(cells, prose)
+        yield from reader_complaints(notebook["cells"], prose)
 
 
 def exercise_complaints(cells, prose):
@@ -79,6 +81,33 @@ def exercise_complaints(cells, prose):
         yield f"exercise {label} has no folded solution"
     if len(folded & run & set(exercises)) < 3:
         yield "fewer than three exercises with folded solutions that run"
+
+
+def reader_complaints(cells, prose):
+    """A box with honest minutes at the top, the owl at the end of the summary, three questions with folded answers."""
+    top, *rest = re.split(r"^## ", prose, flags=re.MULTILINE)
+    sections = dict(part.partition("\n")[::2] for part in rest)
+    box = re.search(r":class: chapter-box\n(.*?)^```", top, re.MULTILINE | re.DOTALL)
+    wanted = ("You need", "It takes", "You may skip", "It buys")
+    if absent := [part for part in wanted if not box or f"**{part}**" not in box[1]]:
+        yield f"the box at the top lacks {absent}"
+    given, (_, minutes, *_) = counts.given(cells), counts.counts(cells)
+    if given and abs(given - minutes) > 5:
+        yield f"the box gives {given} minutes, and python book/teach.py counts makes it {minutes:.0f}"
+    if not re.search(r"^\*\*The owl\.\*\* (?:.+\n?)+\s*\Z", sections.get("Summary", ""), re.MULTILINE):
+        yield "the summary does not end with a paragraph **The owl.**"
+    asked = [
+        lines
+        for name, _, options, lines in reading.blocks(sections.get("Check yourself", ""))
+        if is_question(name, options)
+    ]
+    folded = [any(block[:2] == ("dropdown", "Answer") for block in reading.blocks("\n".join(lines))) for lines in asked]
+    if folded != [True] * 3:
+        yield f"## Check yourself has {len(asked)} questions, {sum(folded)} of them with a folded answer, not three"
+
+
+def is_question(name, options):
+    return name == "admonition" and options.get("class") == "tip check"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
@@ -115,6 +144,35 @@ def cell(kind, source, metadata=None):
     return {"cell_type": kind, "source": source, "metadata": metadata or {}, "outputs": []}
 
 
+QUESTION = """````{admonition} Question
+:class: tip check
+
+a or b?
+
+```{dropdown} Answer
+**a.**
+```
+````
+"""
+READER = f"""```{{admonition}} Before you start
+:class: chapter-box
+**You need** nothing. **It takes** 5 minutes. **You may skip** all. **It buys** the owl.
+```
+
+## Summary
+
+All of it.
+
+**The owl.** It sits
+there.
+
+## Check yourself
+
+{QUESTION}
+{QUESTION}
+{QUESTION}"""
+
+
 def good_notebook():
     first = cell("code", INSTALL.replace("EXTRAS", "diffusers,widget") + "import torch")
     cells = [first, cell("code", "x = 1"), cell("code", "plt.show()", copy.deepcopy(FIGURE))]
@@ -125,7 +183,7 @@ def good_notebook():
             cell("code", "assert True"),
             cell("markdown", "```{solution-end}\n```"),
         ]
-    return {"cells": cells}
+    return {"cells": [*cells, cell("markdown", READER)]}
 
 
 def test_a_good_notebook_passes():
@@ -153,3 +211,27 @@ def test_a_bad_notebook_is_caught(index, change):
     notebook = good_notebook()
     notebook["cells"][index].update(change)
     assert list(complaints(notebook))
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ("chapter-box", "box"),
+        ("**It takes** 5 minutes", "**It takes** 15 minutes"),
+        ("**It takes** 5 minutes", "**It takes** 5 minutes, and 10 more with the proof"),
+        ("**It takes**", "It takes"),
+        ("**You may skip**", "Skip"),
+        ("All of it.", "word " * 2000),
+        ("**The owl.**", "The owl"),
+        ("there.\n", "there.\n\nOne thing more.\n"),
+        ("## Summary", "## Where it fails"),
+        ("## Check yourself", "## Questions"),
+        (QUESTION, ""),
+        ("{dropdown} Answer", "{note}"),
+    ],
+)
+def test_a_chapter_without_its_frame_is_caught(old, new):
+    notebook = good_notebook()
+    assert old in READER
+    notebook["cells"][-1]["source"] = READER.replace(old, new, 1)
+    assert len(list(complaints(notebook))) == 1

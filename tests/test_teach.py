@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import teach
-from _teach import figures, graded, graph, needs, printed, reading, sheets, slides
+from _teach import counts, figures, graded, graph, needs, printed, reading, sheets, slides
 from bs4 import BeautifulSoup
 from PIL import Image
 
@@ -102,7 +102,6 @@ def test_marks_are_read_and_shown():
     assert sheets.heading(reading.exercises([bare])[0]) == "## 3.2 A title"
 
 
-@pytest.mark.skip(reason="until every exercise has its level and minutes: then delete this line")
 def test_every_exercise_has_level_and_minutes():
     assert [e.label for found in SHEETS.values() for e in found if not (e.level and e.minutes)] == []
 
@@ -177,6 +176,58 @@ def test_numbers_of_the_data_card():
         f"fit the distance with probability {grammar.APT}",
     ]
     assert [fact for fact in facts if fact not in TEACH] == []
+
+
+# ---- how long a chapter is ----
+
+LONG = """# One two
+
+```{admonition} Before you start
+:class: chapter-box
+It does **not** count. **It takes** 10 minutes, and 5 more with the proof.
+```
+
+three [four five](01-channel.ipynb#no-words) $x = 1$ – seven
+
+$$ no = words $$
+
+````{prf:theorem} Eight
+:label: thm-no
+nine
+
+```{math}
+no = words
+```
+````
+
+```{dropdown} Folded
+$$ nothing $$
+```
+
+```{figure} a.svg
+:alt: none of it
+ten
+```
+"""
+
+
+def test_minutes_are_words_equations_and_figures():
+    def cell(kind, source, **metadata):
+        return {"cell_type": kind, "source": [source], "metadata": metadata}
+
+    chapter = [
+        cell("markdown", LONG),
+        cell("code", "plt.show()", mystnb={"figure": {"caption": "eleven"}}),
+        cell("code", "idc.HeatMaps(maps)"),
+        cell("code", "print('no words')"),
+        cell("markdown", "twelve\n\n## Check yourself\n\nno"),
+        cell("markdown", "no $$x$$"),
+        cell("code", "idc.HeatMaps(maps)"),
+    ]
+    assert counts.counts(chapter) == (12, 12 / 200 + 2 + 3, 2, 3)
+    assert counts.given(chapter) == 15 and counts.given(chapter[1:]) is None
+    lines = list(counts.table())
+    assert len(lines) == len(reading.NOTEBOOKS) + 1 and all(len(line) == len(lines[0]) for line in lines)
 
 
 # ---- graded notebooks ----
@@ -267,10 +318,21 @@ def test_figures_carry_alt_text_and_licence(tmp_path):
     text = (tmp_path / "figures" / "fig-00-map.svg").read_text(encoding="utf-8")
     assert len(found) > 5 and "OpenMoji" in text and "CC BY-SA" in text and "<desc>" in text
     BeautifulSoup(text, "html.parser")
-    assert figures.licence("01-channel") == figures.MIT
     figures.page_of_figures(tmp_path, found)
     images = BeautifulSoup((tmp_path / "figures" / "index.html").read_text(), "html.parser").select("img")
     assert len(images) == len(found) and all(image["alt"] for image in images)
+
+
+def test_figures_of_emoji_have_the_licence_of_the_drawings():
+    """A chapter that also shows scenes or digits keeps the book's licence for them, and so does a histogram."""
+    found = {
+        name: figures.licence(cells, place)
+        for cells in map(reading.notebook, ("00-preface", "00-counting", "01-channel", "10-scenes", "14-relation"))
+        for name, _, _, place in reading.figures(cells)
+    }
+    drawings = ("fig-00-sheet", "fig-00-map", "fig-10-emoji", "fig-14-emoji")
+    ours = ("fig-preface-owl", "fig-00-z", "fig-01-cat", "fig-10-sheet", "fig-14-bands")
+    assert {found[name] for name in drawings} == {figures.EMOJI} and {found[name] for name in ours} == {figures.MIT}
 
 
 PAGE = """<article><h1 id="t">One</h1><a href="b.html#x">b</a> <a href="#t">t</a> <a href="../c.html">c</a>

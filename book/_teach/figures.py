@@ -5,18 +5,24 @@ import re
 import tempfile
 from pathlib import Path
 
-from . import reading
+from . import needs, reading
 from .chromium import CHROMIUM, chromium
 
 MIT = "MIT, as the book"
 EMOJI = "CC BY-SA 4.0: may show drawings by OpenMoji"
+DRAWINGS = re.compile(r'load\("emoji"|\b(?:Exact)?Emoji\(')
+PAINTS = re.compile(r"imshow|plot\.(?:pictures|overlay)")
 SVG_START = re.compile(r"<svg\b[^>]*>", re.DOTALL)
 
 
-def licence(stem):
-    """Of a chapter's figures; wherever a chapter loads the drawings of emoji, theirs."""
-    code = [c["source"] for c in reading.notebook(stem) if c["cell_type"] == "code"]
-    return EMOJI if any("openmoji" in source for source in code) else MIT
+def licence(cells, place):
+    """Of the figure that cells[place] draws: OpenMoji's if its code, with all it calls for, has emoji and paints."""
+    own = reading.Exercise(
+        "", "", "", solution=[("code", cells[place]["source"], cells[place])]
+    )
+    code = [*needs.needed_code(cells[:place], [own]), cells[place]["source"]]
+    emoji, paints = (any(map(pattern.search, code)) for pattern in (DRAWINGS, PAINTS))
+    return EMOJI if emoji and paints else MIT
 
 
 def drawn(cell):
@@ -47,11 +53,12 @@ def write_figures(out, executed=reading.executed, stems=None):
     (folder := out / "figures").mkdir(parents=True, exist_ok=True)
     found = []
     for stem in stems or [path.stem for path in reading.NOTEBOOKS]:
-        cells, terms = executed(stem), licence(stem)
-        for name, alt, caption, place in reading.figures(reading.notebook(stem)):
+        cells, chapter = executed(stem), reading.notebook(stem)
+        for name, alt, caption, place in reading.figures(chapter):
             svg = drawn(cells[place])
             if svg is None:
                 raise LookupError(f"{stem} drew no SVG for {name}")
+            terms = licence(chapter, place)
             text = labelled(svg, name, alt, terms)
             (folder / f"{name}.svg").write_text(text, encoding="utf-8")
             found.append((name, alt, caption, stem, terms))
