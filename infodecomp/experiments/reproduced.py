@@ -75,7 +75,7 @@ def _localization_rows():
     ours = "mIoU: MI {}, attention {}".format(*(_percent(others[m]["miou"]) for m in ("mi", "attention")))
     what = "adjectives: MI better than attention (ours: colours, verbs)"
     yield Row("Figure 2", what, "shown", ours, SCALE, "W")
-    yield Row("Figure 2", "a word that the context tells adds nothing", "shown", "asserted", SCALE, "chapter 11")
+    yield Row("Figure 2", "a word that its context implies adds nothing", "shown", "asserted", SCALE, "chapter 11")
     what = "where each method errs (ours: mass outside the mask by place, not the paper's categories)"
     yield Row("Table 9", what, "by kind of error", "a table", SCALE, "chapter 15")
 
@@ -93,7 +93,7 @@ def _intervention_rows():
                 yield Row("3.3", claim, f"{paper} (both edits)", ours, SCALE, ways[name])
         r, low, high = _table(f"intervene-{name}")["image"]["cmi − attention"]
         ours = f"{r:.2f} [{low:.2f}, {high:.2f}]"
-        yield Row("3.3", f"{what}: CMI foretells it better than attention, image", better, ours, SCALE, ways[name])
+        yield Row("3.3", f"{what}: CMI predicts it better than attention, image", better, ours, SCALE, ways[name])
     yield Row("3.3", "low CMI: the edit is ignored", "shown", "asserted", SCALE, "chapter 16")
     yield Row("3.3", "high CMI may be a global change", "shown", "shown", SCALE, "chapter 16")
 
