@@ -195,7 +195,7 @@ def test_conversions_and_means(device):
 
 def test_runs_on_data(device):
     model, _ = network(device)
-    item = SimpleNamespace(**ITEM, position=1, stop=2, edited=OTHER, swapped=True)
+    item = SimpleNamespace(**ITEM, position=1, stop=2, edited=OTHER, swapped=True, added=False)
     record = intervention.measure(model, item, samples=4, seed=0, steps=2)
     assert record["change"] > 0 and set(record["pixel"]) == {"cmi", "attention"}
     item = SimpleNamespace(**ITEM, position=1, word="blue", mask=lambda: MASK, crowd=False)
