@@ -185,7 +185,7 @@ def test_masks_are_cut_as_pictures_are(sd):
     for swap in (None, {"owl": "cat"}):
         (edit,) = intervention.edits([thing], swap, "_")
         record = intervention.measure(sd, edit, samples=4, seed=0, steps=2)
-        assert set(record["scores"]) == {"cmi", "attention"} and record["change"] > 0
+        assert set(record["scores"]) == {"cmi", "orthogonal", "attention"} and record["change"] > 0
 
 
 def test_captions_are_encoded_once_and_may_be_given_encoded(sd):
