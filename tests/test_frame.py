@@ -110,6 +110,13 @@ def test_one_address():
         assert ADDRESS in (ROOT / name).read_text(encoding="utf-8"), name
 
 
+def test_a_chapter_that_fails_fails_the_build_after_the_others_are_cached():
+    """Raising would end the build there; the warning does not, and -W makes it fail at its end."""
+    config = yaml.safe_load((ROOT / "_config.yml").read_text())
+    assert config["sphinx"]["config"]["nb_execution_raise_on_error"] is False
+    assert "build . -n -W --keep-going" in (ROOT / "Makefile").read_text()
+
+
 def test_a_quick_build_runs_no_long_chapter_but_shows_the_cached_ones_and_says_so(tmp_path, monkeypatch):
     monkeypatch.setenv("INFODECOMP_QUICK", "1")
     quick, connected = runpy.run_path(str(ROOT / "book" / "_ext" / "quick.py")), {}
