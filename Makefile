@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-all book teach pdf test-site bench outputs repository clean
+.PHONY: help setup test test-all book book-quick teach pdf test-site bench outputs repository clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,6 +41,10 @@ book: setup _build/executed  ## execute the chapters and build the site
 	$(BIN)/jupyter-book build . -n -W --keep-going || { rm -rf _build/.doctrees; exit 1; }
 	@$(BIN)/python book/maintain.py seconds
 	@echo "Open file://$(CURDIR)/_build/html/index.html"
+
+book-quick: setup _build/executed  ## the site without executing the long chapters, unless they are cached: three minutes
+	INFODECOMP_QUICK=1 $(BIN)/jupyter-book build . -n --path-output _build/quick
+	@echo "Open file://$(CURDIR)/_build/quick/_build/html/index.html"
 
 teach: setup  ## from the built book: exercise sheets, graded notebooks, slides, figures, in _build/html/teach
 	@$(BIN)/python book/teach.py all

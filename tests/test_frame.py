@@ -5,10 +5,14 @@ import json
 import re
 import runpy
 from pathlib import Path
+from types import SimpleNamespace
 
+import nbformat
 import pytest
 import yaml
 from _teach import counts, reading
+from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
 
 import infodecomp as idc
 from infodecomp.extras import EXTRA
@@ -133,6 +137,35 @@ def test_one_address():
         assert set(found) <= {ADDRESS}, path
     for name in ("_config.yml", "CITATION.cff", "README.md"):
         assert ADDRESS in (ROOT / name).read_text(encoding="utf-8"), name
+
+
+def test_a_chapter_that_fails_fails_the_build_after_the_others_are_cached():
+    """Raising would end the build there; the warning does not, and -W makes it fail at its end."""
+    config = yaml.safe_load((ROOT / "_config.yml").read_text())
+    assert config["sphinx"]["config"]["nb_execution_raise_on_error"] is False
+    assert "build . -n -W --keep-going" in (ROOT / "Makefile").read_text()
+
+
+def test_a_quick_build_runs_no_long_chapter_but_shows_the_cached_ones_and_says_so(tmp_path, monkeypatch):
+    monkeypatch.setenv("INFODECOMP_QUICK", "1")
+    quick, connected = runpy.run_path(str(ROOT / "book" / "_ext" / "quick.py")), {}
+    assert set(quick["LONG"]) <= {path.stem for path in NOTEBOOKS}
+    quick["leave_out"].__globals__["CACHE"] = tmp_path
+    app = SimpleNamespace(connect=connected.__setitem__)
+    quick["setup"](app)
+    path = ROOT / "book" / f"{quick['LONG'][0]}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    for count, cell in enumerate((c for c in notebook.cells if c.cell_type == "code"), 1):
+        cell.execution_count = count
+    get_cache(tmp_path).cache_notebook_bundle(CacheBundleIn(notebook, str(path)), check_validity=False)
+    config = SimpleNamespace(nb_execution_excludepatterns=[])
+    connected["config-inited"](app, config)
+    assert app.left_out == quick["LONG"][1:] and len(config.nb_execution_excludepatterns) == len(app.left_out)
+    for name in ("01-channel", quick["LONG"][1]):
+        source = [(ROOT / "book" / f"{name}.ipynb").read_text(encoding="utf-8")]
+        connected["source-read"](app, f"book/{name}", source)
+        assert ("has not executed this chapter" in source[0]) == (name in app.left_out)
+        nbformat.validate(nbformat.reads(source[0], as_version=4))
 
 
 # ---- the laws bite ----

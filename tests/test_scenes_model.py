@@ -108,6 +108,24 @@ def test_rows_do_not_depend_on_the_batch_or_on_how_the_condition_is_given():
     assert MODEL(X, logsnr).dtype == torch.float32
 
 
+def test_conditions_of_a_pass_score_a_picture_once(monkeypatch):
+    model, scored = sc.ExactScenes(), []
+    score = model._score
+    monkeypatch.setattr(model, "_score", lambda *args: scored.append(1) or score(*args))
+    z, logsnr = torch.randn(3, 12, 16, 16, dtype=torch.float64), torch.tensor([-6.0, -3.0, 0.0])
+    alone = [model(z, logsnr, text) for text in (None, "red", CAPTIONS[0])]
+    assert len(scored) == 3 * 2
+    model.expect([None, "red", CAPTIONS[0]])
+    for text, eps_hat in zip((None, "red", CAPTIONS[0]), alone, strict=True):
+        assert torch.equal(model(z, logsnr, text), eps_hat)
+    assert len(scored) == 4 * 2
+    z += 1  # in place: it is another picture now, and so is the same one at another log-SNR
+    for about in ((z, logsnr), (z, logsnr + 1)):
+        assert torch.equal(model(*about, "red"), MODEL(*about, "red"))
+    model.expect([None])
+    assert model._last is None
+
+
 def test_generated_pictures_obey_their_captions():
     wanted = [*CAPTIONS, "two", "red"]
     pictures = MODEL.encode(MODEL.generate(wanted, seed=1))
