@@ -11,7 +11,8 @@ from bs4 import BeautifulSoup
 from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-SITE = Path(__file__).parents[2] / "_build" / "html"
+ROOT = Path(__file__).parents[2]
+SITE = ROOT / "_build" / "html"
 REDIRECTS_AND_TOOLS = {"index.html", "search.html", "genindex.html", "prf-prf.html", "py-modindex.html"}
 TEACH = SITE / "teach"  # of `make teach`, which test_teach.py reads
 PAGES = sorted(p for p in SITE.rglob("*.html") if "_static" not in p.parts and TEACH not in p.parents)
@@ -94,12 +95,15 @@ def has_id(page, fragment):
 
 
 @each_page
-def test_chapter_offers_colab_and_download(page):
+def test_chapter_offers_download_and_colab_once_the_address_is_known(page):
+    """No page has a button or a link to a repository that `make repository` has not named."""
+    known = "/OWNER/" not in (ROOT / "_config.yml").read_text(encoding="utf-8")
     notebook = SITE / "_sources" / "book" / f"{page.stem}.ipynb"
     if notebook.exists():
         links = [link["href"] for link in soup(page).select(".article-header-buttons a[href]")]
-        assert any(h.startswith("https://colab.") and h.endswith(f"/book/{page.stem}.ipynb") for h in links)
+        assert any(h.startswith("https://colab.") and h.endswith(f"/book/{page.stem}.ipynb") for h in links) == known
         assert any(h.endswith(f"_sources/book/{page.stem}.ipynb") for h in links)
+    assert not [link for link in soup(page).select("a[href]") if "/OWNER/" in link["href"]]
 
 
 # ---- in a browser, without network ----
