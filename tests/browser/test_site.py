@@ -224,13 +224,17 @@ def test_search_finds_heat_maps(browser):
 
 def test_site_is_light():
     """Without source maps, with the icons that it shows, and with pages that a phone loads quickly."""
-    sizes = {path.relative_to(SITE): path.stat().st_size for path in SITE.rglob("*") if path.is_file()}
+    sizes = {
+        path.relative_to(SITE): path.stat().st_size
+        for path in SITE.rglob("*")
+        if path.is_file() and TEACH not in path.parents
+    }
     assert not [path for path in sizes if path.suffix in (".map", ".ttf")]
     icons = (SITE / "_static" / "scripts" / "fontawesome.js").read_text(encoding="utf-8")
     assert len(icons) < 200_000 and all(f'"{name}"' in icons or f"{name}:" in icons for name in ("bars", "download"))
     pages = {path.stem: size for path, size in sizes.items() if path.parts[0] == "book" and path.suffix == ".html"}
     largest = max(pages, key=lambda page: pages[page])
     print(f"site {sum(sizes.values()) / 1e6:.1f} MB, largest page {largest}: {pages[largest] / 1e3:.0f} kB")
-    network = sizes.pop(Path("_static/scenes-network.js"))  # the scene lab’s, fetched on a click
-    assert sum(sizes.values()) < 20e6 and pages[largest] < 500e3  # 4 MB are the emoji lab’s, fetched on a click
-    assert network < 9e6
+    network, emoji = (sizes.pop(Path("_static", name)) for name in ("scenes-network.js", "emoji-48.js"))  # on a click
+    assert sum(sizes.values()) < 20e6 and pages[largest] < 500e3
+    assert network < 9e6 and emoji < 2.5e6
