@@ -11,7 +11,7 @@ from sphinx.util import logging
 
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / "_build" / ".jupyter_cache"  # the one of `make book`
-SHORT = 15  # seconds on two slow cores; a chapter that takes more is named here
+# chapters that take more than some 15 s on two slow cores
 LONG = """00-counting 04-integration 08-learned 10-scenes 11-words 12-alternatives 14-relation 15-localization
     16-intervention 19-elsewhere 21-bands""".split()
 NOTICE = """```{warning}
