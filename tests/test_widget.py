@@ -89,7 +89,7 @@ def test_pairs_of_words_open_as_their_four_parts(scene):
     assert widget.words == ["redundancy", "unique owl", "unique by night", "synergy"]
     assert widget.picture.tobytes() == picture.tobytes()
     (item,) = widget._state["items"]
-    assert item["legend"] == "“owl” and “by night”, in nats" and item["samples"] == 40
+    assert item["legend"] == "“owl” and “by night”, in nats" and item["moment"] == "40"
     for kind, layers in zip(widget.kinds, item["layers"], strict=True):
         counted, parts = pairs.counted_parts(kind), pairs.parts(kind)
         for (part, estimate), layer in zip(parts.items(), layers, strict=True):
