@@ -5,6 +5,8 @@ The real files are nobody's here; networks of the same architecture with random 
 
 import gzip
 import hashlib
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -115,3 +117,23 @@ def test_the_best_linear_guess_of_normal_data():
 def test_an_unknown_network_is_refused():
     with pytest.raises(ValueError, match="name must be"):
         elsewhere.Digits("gan")
+
+
+def test_the_record_is_of_these_files_and_of_what_the_commands_measure():
+    record = json.loads((Path(elsewhere.__file__).parent / "records" / "elsewhere.json").read_text())
+    assert record["files"] == {
+        name: dict(zip(("repository", "commit", "path", "sha256"), of, strict=True))
+        for name, of in elsewhere.FILES.items()
+    }
+    count = record["settings"]["count"]
+    assert count >= 500 and len(record["labels"]) == count and set(record["networks"]) == set(elsewhere.NETWORKS)
+    for name, found in record["networks"].items():
+        assert found["range"] == [elsewhere.RANGES[name][0], elsewhere.TRUSTED]
+        for level, expected in elsewhere.ERRORS[name].items():
+            measured = [found["errors"][str(level)][branch][0] for branch in ("null", "class")]
+            assert measured == pytest.approx(expected, rel=0.05)
+        for part in (found["classes"], found["few"], found["wide"]["classes"]):
+            assert {np.shape(part[kind]) for kind in ("standard", "orthogonal", "mse")} == {(count, 10)}
+        bands = len(found["wide"]["edges"]) - 1
+        assert np.shape(found["wide"]["gaps"]) == (count, bands)
+        assert np.sum(found["maps"]["map"], (1, 2)) == pytest.approx(found["maps"]["nats"], abs=0.05)
