@@ -35,7 +35,7 @@ _build/executed: requirements.txt $(shell find infodecomp -type f -not -path '*/
 
 book: setup _build/executed  ## execute the chapters and build the site
 	@# chapters that the cache lacks are executed side by side, one thread each; the build then reports any that failed
-	-@JUPYTERCACHE=_build/.jupyter_cache OMP_NUM_THREADS=1 sh -c '$(BIN)/jcache notebook add book/*.ipynb && \
+	-@JUPYTERCACHE=_build/.jupyter_cache OMP_NUM_THREADS=1 sh -c 'echo y | $(BIN)/jcache notebook add book/*.ipynb && \
 	  $(BIN)/jcache project execute -e local-parallel -t 600' >_build/executing.log 2>&1
 	@# a page that warned is not read again by the next build, which would then pass: forget it
 	$(BIN)/jupyter-book build . -n -W --keep-going || { rm -rf _build/.doctrees; exit 1; }
