@@ -22,7 +22,7 @@ from .estimates.sampling import Sampling, samples_of
 from .integrate import Proposal
 from .progress import dispensable
 from .saved import Saved
-from .words import about_of, counter, seen
+from .words import about_of, check_model, counter, seen
 
 ROUNDING = 1e-9  # nats in a cell for which no concept gets it
 
@@ -146,8 +146,7 @@ def in_context(concepts: Sequence[str], context: str | None) -> tuple[list[str],
 
 def _asked(model, concepts, context, prior, against, sampling):
     """The arguments, checked."""
-    if not (callable(model) and callable(getattr(model, "encode", None))):
-        refuse("model", "one of infodecomp.load", model)
+    check_model(model)
     if isinstance(concepts, str) or not isinstance(concepts, Sequence) or not concepts:
         refuse("concepts", "a list of at least one text", concepts)
     if not all(isinstance(c, str) and c.strip() for c in concepts) or len(set(concepts)) < len(concepts):

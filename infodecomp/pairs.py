@@ -22,7 +22,7 @@ from .estimates.measure import Quantity
 from .estimates.sampling import Sampling, check_kind, samples_of
 from .integrate import Proposal
 from .saved import Saved
-from .words import about_of, chosen, counter, seen
+from .words import about_of, check_model, chosen, counter, seen
 
 PARTS = "redundancy", "unique_a", "unique_b", "synergy"
 REDUNDANCIES = "minimum", "overlap"
@@ -179,8 +179,7 @@ def word_pairs(
 
 
 def _check_options(model, given, placeholder):
-    if not (callable(model) and callable(getattr(model, "encode", None))):
-        refuse("model", "one of infodecomp.load", model)
+    check_model(model)
     if given not in (None, "rest"):
         refuse("given", 'None or "rest"', given)
     if placeholder is not None:

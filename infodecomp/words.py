@@ -146,9 +146,14 @@ def _in_groups(model, x, asked, alternatives, sampling):
     return [maps[i] for i in sorted(maps)]
 
 
-def _check_options(model, placeholder, alternatives, sampling):
+def check_model(model: Any) -> None:
+    """ValueError unless it denoises and encodes pictures."""
     if not (callable(model) and callable(getattr(model, "encode", None))):
         refuse("model", "one of infodecomp.load", model)
+
+
+def _check_options(model, placeholder, alternatives, sampling):
+    check_model(model)
     if placeholder is not None:
         check_text("placeholder", placeholder, "a str or None")
     if alternatives is not None:
