@@ -34,6 +34,16 @@ def test_nats_of_concepts_are_those_of_counting():
     assert sum(e.nats.item() for e in every) > 0.2 * len(every)
 
 
+def test_bayes_rule_and_its_error_are_those_of_alternatives():
+    """Measured for all at once, each is what pointwise_information gives for it alone, error and map included."""
+    x, others = MODEL.encode(IMAGES[:3]), idc.Alternatives(CONCEPTS, PRIOR)
+    for k, concept in enumerate(CONCEPTS):
+        alone = idc.pointwise_information(MODEL, x, concept, others, kind="standard", samples=100)
+        for name in ("nats", "stderr", "map", "map_stderr"):
+            together = torch.cat([getattr(found.against[k], name) for found in FOUND[:3]])
+            assert torch.allclose(together, getattr(alone, name), rtol=1e-6, atol=1e-9), name
+
+
 def test_bayes_rule_is_that_of_counting():
     prior = torch.tensor(PRIOR).double() / 4
     for k in range(3):
