@@ -311,7 +311,8 @@ def test_still_where_motion_is_not_wanted(page, file):
     )
     page.get("about:blank")
     page.get(file.as_uri() + "#black_cat/black")
-    wait(page, lambda p: int(data(p, "draws") or 0) > 0 and data(p, "state") == "black_cat/black")
+    wait(page, lambda p: data(p, "state") == "black_cat/black")
+    wait(page, lambda p: int(data(p, "draws")) > 0)
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
     assert int(data(page, "draws")) > 16
 
