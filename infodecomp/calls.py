@@ -6,12 +6,14 @@ from weakref import WeakKeyDictionary
 
 import torch
 
+from .checks import home
 from .denoiser import Denoiser, check_finite, evaluate, take
 
 ROWS = 2**18, 2**20  # numbers in a call of the denoiser when batch_size is None: on a CPU, whose cache is small; else
 COST = 2**13  # bytes of memory for each of them, as Stable Diffusion 2.1 needs in float32
 FULL = "out of memory", "can't allocate memory", "ALLOC_FAILED"  # in the messages of devices
 FITS: WeakKeyDictionary = WeakKeyDictionary()  # {denoiser: numbers that fit in a call}, once its memory has run out
+torch.empty(2**22)  # 16 MB, freed at once: from then on glibc keeps freed memory of this size for the next tensors
 
 
 class Evaluations:
@@ -33,10 +35,15 @@ class Evaluations:
         self.denoiser, self._remember, self._checked = denoiser, batch_size is None, False
 
     def __call__(
-        self, z: torch.Tensor, logsnr: torch.Tensor, condition: Any, rows: torch.Tensor | None = None
+        self,
+        z: torch.Tensor,
+        logsnr: torch.Tensor,
+        condition: Any,
+        rows: torch.Tensor | None = None,
+        double: bool = False,
     ) -> torch.Tensor:
         """eps_hat (N, *shape) of z (N, *shape), logsnr (N,); rows (N,): the condition's entry for each row (None: all
-        in order)."""
+        in order). double: as float64, at home."""
         rows = torch.arange(len(z)) if rows is None else rows
         eps_hats, start = None, 0
         while start < len(z):
@@ -49,7 +56,9 @@ class Evaluations:
             if not self._checked:
                 check_finite(eps_hat)
                 self._checked = True
-            eps_hats = eps_hat.new_empty(z.shape) if eps_hats is None else eps_hats
+            if eps_hats is None:
+                kind = {"dtype": torch.float64, "device": home(z.device)} if double else {}
+                eps_hats = eps_hat.new_empty(z.shape, **kind)
             eps_hats[cut] = eps_hat  # a copy: the denoiser may write to its buffer again
             start = cut.stop
         return eps_hats

@@ -72,7 +72,7 @@ def add_noise(x: torch.Tensor, logsnr: Numbers, noise: torch.Tensor) -> torch.Te
     _batch("x", x)
     _batch("noise", noise, x)
     signal, sigma = scales(logsnr, x)
-    return signal * x + sigma * noise
+    return (signal * x).add_(sigma * noise)
 
 
 def clean(z: torch.Tensor, logsnr: Numbers, eps_hat: torch.Tensor) -> torch.Tensor:

@@ -12,11 +12,11 @@ import torch
 
 from .checks import home
 from .denoiser import send
-from .integrate import Proposal
+from .integrate import Ends, Proposal
 from .progress import MOST, blocks
 
 BLOCK = 2**18  # numbers of noise drawn at a time for one image; another value is another noise for every seed
-HELD = 32 * BLOCK  # numbers of noise that are kept: turns (see progress) come back to them
+HELD = 4 * BLOCK  # numbers of noise that are kept: turns (see progress) come back to them
 LARGE = 2**14  # numbers of an x, above which a denoiser is much slower than its noise
 DRAWS, PILOT, TRIAL, ENDS, PATHS = range(5)  # streams: the estimate's, "fit"'s pilot, tolerance's, both ends, paths
 ROUND = -1  # and below it: rounds of infodecomp.prune
@@ -37,7 +37,7 @@ def generator(seed: int, stream: int, item: int, chunk: int) -> torch.Generator:
 def balance(noise: torch.Tensor, group: int) -> torch.Tensor:
     """Change noise (n, *shape), in pairs, in place: the first ones of `group` neighbouring pairs sum to zero, and so do
     the second ones, independently. Each remains standard normal."""
-    for part in noise.unflatten(0, (-1, 2)).split(group):
+    for part in noise.unflatten(0, (-1, 2)).split(group) if group > 1 else ():
         if len(part) > 1:
             part.sub_(part.mean(0)).mul_((len(part) / (len(part) - 1)) ** 0.5)
     return noise
@@ -70,13 +70,14 @@ class Noise:
         self._most = max(1, HELD // (self.chunk * x[0].numel()))
 
     def __call__(self, images: slice, draws: np.ndarray) -> torch.Tensor:
-        """(b·n, *shape) of the slice images (b) and the rising draws (n,), on the device and in the dtype of x."""
+        """(b, n, *shape) of the slice images (b) and the rising draws (n,), on the device and in the dtype of x."""
         chunks, places = np.unique(draws // self.chunk, return_index=True)
         own = [torch.from_numpy(part % self.chunk) for part in np.split(draws, places[1:])]
-        each = [
-            (i, int(c), part) for i in range(images.start, images.stop) for c, part in zip(chunks, own, strict=True)
-        ]
-        return send(torch.cat([self._drawn(i, c)[part] for i, c, part in each]), self.x.device).to(self.x.dtype)
+        drawn = torch.empty(images.stop - images.start, len(draws), *self.x.shape[1:], dtype=torch.float32)
+        for i, into in zip(range(images.start, images.stop), drawn, strict=True):
+            for c, part, rows in zip(chunks, own, into.split([len(part) for part in own]), strict=True):
+                torch.index_select(self._drawn(i, int(c)), 0, part, out=rows)
+        return send(drawn, self.x.device).to(self.x.dtype)
 
     def _drawn(self, i, c):
         if (i, c) not in self._last:
@@ -90,7 +91,10 @@ class Noise:
 
 
 class Draws:
-    """What a pass draws for the images of x: logsnr and weight (B, samples), and the noise."""
+    """What a pass draws for the images of x: logsnr and weight (B, samples + ends), and the noise.
+
+    ends: this many more draws, at both ends of the proposal's range in turn, with noise of their own and no weight.
+    """
 
     def __init__(
         self,
@@ -101,21 +105,37 @@ class Draws:
         stream: int,
         group: int,
         proposal: Proposal,
+        ends: int = 0,
     ) -> None:
-        self.noise = Noise(x, samples, items, seed, stream, group)
-        drawn = draw_logsnr(proposal, seed, stream, items, samples // 2)
+        self.noise, self._at_ends = Noise(x, samples, items, seed, stream, group), Noise(x, ends, items, seed, ENDS, 2)
+        logsnr, weight = draw_logsnr(proposal, seed, stream, items, samples // 2)
+        there, _ = draw_logsnr(Ends(*proposal.range), seed, ENDS, items, ends // 2)
         self.unit, self._keys = self.noise.unit, [(seed, item) for item in items]
-        self.logsnr, self.weight = (values.to(home(x.device)) for values in drawn)
+        self.logsnr = torch.cat([logsnr, there], 1).to(home(x.device))
+        self.weight = torch.cat([weight, torch.zeros_like(there)], 1).to(home(x.device))
 
     def blocks(self, rows: int) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-        """progress.blocks of about `rows` rows; in few turns where each would draw all noise again, at a cost."""
+        """progress.blocks of at most `rows` rows, of one stratum at least; in few turns where each would draw all noise
+        again, at a cost. The ends are measured where a block has room, else after the draws of their images."""
         numbers, samples = self.noise.x[0].numel(), self.noise.samples
         most = MOST if numbers > LARGE or numbers * samples <= HELD else 2
-        return blocks(len(self._keys), samples, rows, self.unit, self._keys, most)
+        ends = np.arange(samples, self.logsnr.shape[1])
+        left = ends
+        for images, draws, measured in blocks(len(self._keys), samples, rows, self.unit, self._keys, most):
+            each, whole = max(2, rows // (images.stop - images.start)), len(measured) == samples
+            some, left = np.split(left, [max(0, each - len(draws)) // 2 * 2])
+            yield images, np.append(draws, some), measured if len(left) or not whole else np.append(measured, ends)
+            while whole and len(left):
+                some, left = np.split(left, [each // 2 * 2])
+                yield images, some, measured if len(left) else np.append(measured, ends)
+            left = ends if whole else left
 
     def __call__(self, images: slice, draws: np.ndarray) -> tuple[torch.Tensor, ...]:
         """Of a slice of b images and rising draws (n,): these on the device, noise (b·n, *shape), log-SNRs (b·n,),
         weights (b, n)."""
-        places = send(torch.from_numpy(draws), self.logsnr.device)
+        places, samples = send(torch.from_numpy(draws), self.logsnr.device), self.noise.samples
         alpha, weight = (values[images][:, places] for values in (self.logsnr, self.weight))
-        return places, self.noise(images, draws), alpha.flatten(), weight
+        each = (self.noise, draws[draws < samples]), (self._at_ends, draws[draws >= samples] - samples)
+        drawn = [noise(images, own) for noise, own in each if len(own)]
+        noise = drawn[0] if len(drawn) == 1 else torch.cat(drawn, 1)
+        return places, noise.flatten(0, 1), alpha.flatten(), weight

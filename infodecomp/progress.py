@@ -226,7 +226,7 @@ class Walk:
 def walk(order: Iterable, sums: Sequence[Any], steps: AbstractContextManager, parts: bool) -> Iterator[Walk]:
     """A Walk through the blocks of an order, with the bar `steps`. Ctrl-C ends it, with a warning, if parts are wanted
     here and by the caller (`unattended`), and there is one; else it is a KeyboardInterrupt."""
-    samples, count = sums[0].integrand.shape[1], len(sums[0].integrand)
+    samples, count = sums[0].count, len(sums[0].integrand)
     with steps as step:
         walked = Walk(order, sums, step)
         try:

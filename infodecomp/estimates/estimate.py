@@ -12,9 +12,8 @@ import torch
 
 from ..checks import batch
 from ..denoiser import Pair, distinct
-from ..integrate import Ends, Proposal, fit, pair_differences, widening
-from ..noise import DRAWS, ENDS, PILOT, TRIAL
-from ..progress import dispensable
+from ..integrate import Proposal, fit, pair_differences, widening
+from ..noise import DRAWS, PILOT, TRIAL
 from ..saved import Saved
 from .measure import Quantity, measure
 from .sampling import GROUP, Sampling, check_condition
@@ -184,18 +183,15 @@ def run(
         profiles, _ = _draw(x, both, quantities, sampling, proposal, TRIAL)
         pilot += sampling.samples
         sampling = _enough(sampling, sampling.tolerance, _worst(profiles))
-    profiles, sums = _draw(x, both, quantities, sampling, proposal, DRAWS)
+    ends = 4 * max(1, sampling.samples // 100) if sampling.samples >= FEWEST else 0
+    profiles, sums = _draw(x, both, quantities, sampling, proposal, DRAWS, ends)
     _check_tolerance(sampling, profiles)
     tails = [p.tail(*proposal.range) for p in profiles]
-    if sampling.samples >= FEWEST and profiles[0].logsnr.shape == (len(x), sampling.samples):  # not stopped
-        count = 4 * max(1, sampling.samples // 100)
-        few = replace(sampling, samples=count, noise="balanced", tolerance=None, max_samples=None)
-        with dispensable("stopped: what lies outside the range is not measured"):
-            ends, _ = _draw(x, both, quantities, few, Ends(*proposal.range), ENDS)
-            tails = [end.integrand.unflatten(1, (-1, 2)).mean(1).sum(1) for end in ends]
-            if not isinstance(sampling.proposal, Proposal):
-                asked = [density or q.kind in ("standard", "orthogonal") for q in quantities]
-                _check_range(proposal.range, compress(zip(profiles, tails, strict=True), asked))
+    if ends and sums[0].integrand.shape[1] == sampling.samples + ends:  # not stopped within an image
+        tails = [s.integrand[:, -ends:].unflatten(1, (-1, 2)).mean(1).sum(1) for s in sums]
+        if not isinstance(sampling.proposal, Proposal):
+            asked = [density or q.kind in ("standard", "orthogonal") for q in quantities]
+            _check_range(proposal.range, compress(zip(profiles, tails, strict=True), asked))
     about = {"proposal": proposal, "pilot": pilot, "of": hashes_of(x)[: len(profiles[0].logsnr)]}
     about["noise_key"] = sampling.seed, sampling.noise, tuple(x.shape[1:])
     return [_made(x, *each, about) for each in zip(quantities, profiles, sums, tails, strict=True)]
@@ -214,11 +210,11 @@ def _worst(profiles):
     return max(p.stderr().max().item() for p in profiles)
 
 
-def _draw(x, pairs, quantities, sampling, proposal, stream):
+def _draw(x, pairs, quantities, sampling, proposal, stream, ends=0):
     """A Profile and Sums per quantity."""
-    logsnr, weight, sums = measure(x, pairs, quantities, sampling, proposal, stream)
-    kind = Profile if sums[0].group == 1 else BalancedProfile
-    return [kind(logsnr, s.integrand, weight) for s in sums], sums
+    logsnr, weight, sums = measure(x, pairs, quantities, sampling, proposal, stream, ends)
+    kind, samples = Profile if sums[0].group == 1 else BalancedProfile, slice(sampling.samples)
+    return [kind(logsnr[:, samples], s.integrand[:, samples], weight[:, samples]) for s in sums], sums
 
 
 def _enough(sampling, tolerance, error):

@@ -53,7 +53,7 @@ class Gaps:
     """
 
     def __init__(self, noise: torch.Tensor, alpha: torch.Tensor, eps_hats: dict | None = None) -> None:
-        self.noise, self.alpha, self.eps_hats = double(noise), alpha, eps_hats or {}
+        self.noise, self.alpha, self.eps_hats = noise.to(home(noise.device)), alpha, eps_hats or {}
         self._own: dict[int, torch.Tensor] = {}
 
     def free(self, conditions: Iterable[int]) -> None:
@@ -80,18 +80,18 @@ class Gaps:
     @cached_property
     def mean(self) -> torch.Tensor:
         """σ²ε² + σ(1 − σ), which is subtracted from a density's (ε − ε̂)²."""
-        power = self._squared(self.noise, torch.zeros_like(self.noise))
+        power = self._squared(double(self.noise), torch.zeros_like(self.noise))
         signal = per_row(torch.sigmoid(self.alpha), power)
         return signal**2 * power + signal * (1 - signal) * (self.noise.numel() // power.numel())
 
 
 class Sums:
-    """Results of a pass for one quantity: the integrand of each draw, and maps summed over draws."""
+    """Results of a pass for one quantity: the integrand of each draw, the `ends` last; maps summed over draws."""
 
-    def __init__(self, x: torch.Tensor, samples: int, group: int) -> None:
+    def __init__(self, x: torch.Tensor, samples: int, group: int, ends: int = 0) -> None:
         self.group, self.count = group, samples
         shape = x.shape[2:] if x.ndim == 4 else x.shape[1:]  # channels of an image are summed
-        self.integrand = torch.zeros(len(x), samples, dtype=torch.float64, device=home(x.device))
+        self.integrand = torch.zeros(len(x), samples + ends, dtype=torch.float64, device=home(x.device))
         self.total = torch.zeros(len(x), *shape, dtype=torch.float64, device=home(x.device))
         self.variance: Any = torch.zeros_like(self.total)
 
@@ -101,7 +101,7 @@ class Sums:
         self.integrand[images, draws] = values.sum(2)
         weighted = values * weight[..., None]
         self.total[images].flatten(1).add_(weighted.sum(1))
-        spread = pair_variance(weighted[:, ::2], weighted[:, 1::2], self.integrand.shape[1] // 2, self.group)
+        spread = pair_variance(weighted[:, ::2], weighted[:, 1::2], self.count // 2, self.group)
         self.variance[images].flatten(1).add_(spread)
 
 
@@ -114,30 +114,32 @@ def measure(
     sampling: Sampling,
     proposal: Proposal,
     stream: int,
+    ends: int = 0,
 ) -> tuple[torch.Tensor, torch.Tensor, list[Sums]]:
     """K pairs of denoiser.distinct on shared draws of (α, ε): log-SNRs, weights (B, samples), and Sums per quantity.
 
     proposal: that of sampling, or the one it leaves open. The pilot of "fit" has plain noise. Ctrl-C: progress.Walk.
+    ends: so many draws more, of weight 0, at both ends of the range in turn; where Ctrl-C left a part, none.
     """
     samples, group = sampling.samples, 1 if stream == PILOT else GROUP[sampling.noise]
     # after this condition ε̂_k can be freed
     last_use = [max([k, *(q.last for q in quantities if k in (q.y, q.given))]) for k in range(len(pairs))]
-    items, sums = sampling.items_of(x), [Sums(x, samples, group) for _ in quantities]
-    drawn = Draws(x, samples, items, sampling.seed, stream, group, proposal)
+    items, sums = sampling.items_of(x), [Sums(x, samples, group, ends) for _ in quantities]
+    drawn = Draws(x, samples, items, sampling.seed, stream, group, proposal, ends)
     evaluations = {id(d): Evaluations(d, x, sampling.batch_size) for d, _ in pairs}
     for key, denoiser in {id(d): d for d, _ in pairs if hasattr(d, "expect")}.items():
         denoiser.expect([condition for d, condition in pairs if id(d) == key])
     order = drawn.blocks(min(e.rows for e in evaluations.values()))
-    with walk(order, sums, bar(len(pairs) * len(x) * samples, sampling.progress), stream == DRAWS) as walked:
+    with walk(order, sums, bar(len(pairs) * len(x) * (samples + ends), sampling.progress), stream == DRAWS) as walked:
         for images, draws in walked:
             places, noise, alpha, weight = drawn(images, draws)
             rows = torch.arange(len(weight)).repeat_interleave(len(draws))
-            z = add_noise(x[images].repeat_interleave(len(draws), 0), alpha, noise)
+            z = add_noise(x[images, None].expand(-1, len(draws), *x.shape[1:]).flatten(0, 1), alpha, noise)
             gaps = Gaps(noise, alpha)
             for k, (denoiser, condition) in enumerate(pairs):
                 if condition_length(condition) not in (None, 1):
                     condition = encoder(denoiser)(narrow(condition, images))
-                gaps.eps_hats[k] = double(evaluations[id(denoiser)](z, alpha.to(x), condition, rows))
+                gaps.eps_hats[k] = evaluations[id(denoiser)](z, alpha.to(x), condition, rows, double=True)
                 for quantity, into in zip(quantities, sums, strict=True):
                     if quantity.last == k:
                         into.add(images, places, quantity.integrand(gaps), weight)
