@@ -28,7 +28,7 @@ RECORDS = Path(idc.__file__).parent / "experiments" / "records"
 CAPTION, CONTEXT = "the red owl above the blue fish", "the owl above the blue fish"  # words of the tokenizer at hand
 FULL_SPEED = {"NVIDIA H100": 798e12, "NVIDIA H200": 798e12}  # bf16 operations a second, measured for large products
 SPEED = {torch.float32: 30e12, torch.bfloat16: 280e12, torch.float16: 280e12}  # assumed of such a card, to plan with
-COMPILING = 300  # seconds, assumed
+LOADING, COMPILING = 12, 300  # seconds, assumed
 WARM, TIMES = 2, 3  # calls before the clock and by the clock
 NETWORKS = (torch.float32, False), (torch.bfloat16, False), (torch.float16, False), (torch.bfloat16, True)
 
@@ -37,16 +37,21 @@ def named(dtype, compiled):
     return f"{str(dtype).removeprefix('torch.')}{', compiled' if compiled else ''}"
 
 
-def sizes_of(numbers, samples, compiled):
-    """Rows in a call: half, just as many and twice as many as the estimator gives; compiled for these only."""
+def sizes_of(numbers, samples, single):
+    """Rows in a call: just as many as the estimator gives; unless single, half and twice as many, too."""
     own = min(samples // 2, ROWS[1] // numbers)
-    return (own,) if compiled else (own // 2, own, 2 * own)
+    return (own,) if single else (own // 2, own, 2 * own)
+
+
+def is_single(dtype, compiled):
+    """Whether a network is tried with one number of rows: float32 is slow, and each number is compiled anew."""
+    return compiled or dtype == torch.float32
 
 
 def planned(name, dtype, compiled, samples):
     """Evaluations that `measured` makes at most."""
     side, channels = MODELS[name].network["sample_size"], MODELS[name].vae["latent_channels"]
-    sizes, repeats = sizes_of(side * side * channels, samples, compiled), repeats_of(name)
+    sizes, repeats = sizes_of(side * side * channels, samples, is_single(dtype, compiled)), repeats_of(name)
     count = 2 * sizes[-1] + (WARM + TIMES) * sum(sizes)
     if dtype == torch.bfloat16:
         count += 2 * samples * (4 + repeats * (1 + len(sizes)))
@@ -61,7 +66,8 @@ def repeats_of(name):
 
 def seconds_planned(name, dtype, compiled, samples=100):
     """Of a card like an H100, from operations."""
-    return planned(name, dtype, compiled, samples) * counted(name)[1] / SPEED[dtype] + COMPILING * compiled
+    running = planned(name, dtype, compiled, samples) * counted(name)[1] / SPEED[dtype]
+    return LOADING + running + COMPILING * compiled
 
 
 @torch.no_grad()
@@ -125,14 +131,15 @@ def tasks_of(name, samples):
 
 
 def measured(name, dtype, compiled, small, device, exact):
-    """(row of the record, answers) of one network; exact: the answers of float32, None if these are they."""
+    """(row of the record, answers) of one network; exact: the answers of float32, None where there are none."""
     begun, samples = time.perf_counter(), 4 if small else 100
     net = model(name, small, device, dtype)
     net = net.compile() if compiled else net
-    sizes = sizes_of(torch.Size(net.shape).numel(), samples, compiled)
-    found = answers(net, sizes_of(torch.Size(net.shape).numel(), samples, False)[1])
-    away = found - (found if exact is None else exact)
-    row = {"deviation": ((away.square().mean() / (found - away).square().mean()).sqrt()).item()}
+    numbers = torch.Size(net.shape).numel()
+    sizes, (own,) = sizes_of(numbers, samples, is_single(dtype, compiled)), sizes_of(numbers, samples, True)
+    found = answers(net, own)
+    away = None if exact is None else (found - exact).square().mean() / exact.square().mean()
+    row = {"deviation": None if exact is None else away.sqrt().item()}
     row["first_seconds"] = round(time.perf_counter() - begun, 1)  # made, and compiled if it is
     row["bare_per_second"] = {rows: bare(net, rows) for rows in sizes}
     if dtype == torch.bfloat16:
@@ -173,25 +180,25 @@ def main(names, small=False, out=None, minutes=14, networks=NETWORKS):
     """The record, and what failed or is far from float32."""
     if out:
         out.parent.mkdir(parents=True, exist_ok=True)
-    device, started, exact, wrong, pace = "cuda" if torch.cuda.is_available() else "cpu", time.monotonic(), {}, [], 1
+    device, started, exact, wrong = "cuda" if torch.cuda.is_available() else "cpu", time.monotonic(), {}, []
     record = begun(names, small, out, device)
     jobs = sorted(((name, *network) for name in names for network in networks), key=lambda job: job[2])
-    plan = {job: 0 if small else seconds_planned(*job) for job in jobs}
+    plan, took, thought = {job: 0 if small else seconds_planned(*job) for job in jobs}, 0, 0
     told_of(names, plan)
-    for job, planned_seconds in plan.items():
+    for job, expected in plan.items():
         name, network, left = job[0], named(*job[1:]), 60 * minutes - (time.monotonic() - started)
-        seconds, part, row = pace * planned_seconds, record["models"][name], {}
+        seconds, part, row = expected * max(1, took / (thought or 1)), record["models"][name], {}  # a slower card
         try:
             if seconds > left:
                 part["left_out"][network] = f"{seconds:.0f} s planned, {left:.0f} s left"
             else:
                 row, found = measured(*job, small, device, exact.get(name))
-                exact.setdefault(name, found)
-                pace = max(pace, row["seconds"] / seconds * pace) if seconds else 1  # a card that is slower
-                part["networks"][network] = row | {"planned_seconds": round(seconds)}
+                exact |= {name: found} if job[1] == torch.float32 else {}
+                took, thought = took + row["seconds"] * bool(expected), thought + expected
+                part["networks"][network] = row | {"planned_seconds": round(expected)}
         except RuntimeError as error:  # of memory, or of the compiler: the others go on
             part["left_out"][network] = f"{type(error).__name__}: {error!s:.200}"
-        wrong += [(name, network)] if not seconds <= left or not row.get("deviation", 1) < 0.05 else []
+        wrong += [(name, network)] if seconds <= left and not (row and (row["deviation"] or 0) < 0.05) else []
         print(name, network, json.dumps(row or part["left_out"][network])[:400], flush=True)
         if out:
             out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
@@ -209,4 +216,4 @@ if __name__ == "__main__":
     given = parser.parse_args()
     place = given.out or (None if given.small else RECORDS / "cost-gpu.json")
     failed = main(given.model, given.small, place, given.minutes)[1]
-    sys.exit(f"left out, failed or far from float32: {failed}" if failed else 0)
+    sys.exit(f"failed, or far from float32: {failed}" if failed else 0)
