@@ -19,11 +19,12 @@ import torch
 from growth import measure_growth
 from overhead import CAPTION, SCENE, measure_overhead, quantiles
 from samples import measure_network, measure_samples
+from weighting import measure_weighting
 
 import infodecomp as idc
 from infodecomp.experiments.origin import hashes
 
-COUNTS = {"samples", "network", "evaluations_per_sample", "precision"}  # no times: the same everywhere
+COUNTS = {"samples", "network", "evaluations_per_sample", "precision", "weighting"}  # no times: the same everywhere
 RECORD = Path(idc.__file__).parent / "experiments" / "records" / "cost.json"
 
 
@@ -125,6 +126,7 @@ def main(quick, only):
         "growth": lambda: measure_growth(quick),
         "lab_per_second": lambda: measure_lab(1 if quick else 5),
         "samples": lambda: measure_samples(quick=quick),
+        "weighting": lambda: measure_weighting(quick),
     }
     for name in only or parts:
         part = (parts | {"network": lambda: measure_network(quick=quick)})[name]
