@@ -57,9 +57,9 @@ class Evaluations:
                 check_finite(eps_hat)
                 self._checked = True
             if eps_hats is None:
-                kind = {"dtype": torch.float64, "device": home(z.device)} if double else {}
-                eps_hats = eps_hat.new_empty(z.shape, **kind)
-            eps_hats[cut] = eps_hat  # a copy: the denoiser may write to its buffer again
+                dtype, device = (torch.float64, home(z.device)) if double else (eps_hat.dtype, eps_hat.device)
+                eps_hats = torch.empty(z.shape, dtype=dtype, device=device)
+            eps_hats[cut] = eps_hat.to(eps_hats.device)  # a copy: the denoiser may write to its buffer again
             start = cut.stop
         return eps_hats
 
