@@ -35,14 +35,14 @@ _build/executed: requirements.txt $(shell find infodecomp -type f -not -path '*/
 
 book: setup _build/executed  ## execute the chapters and build the site
 	@# chapters that the cache lacks are executed side by side, one thread each; the build then reports any that failed
-	-@JUPYTERCACHE=_build/.jupyter_cache OMP_NUM_THREADS=1 sh -c 'echo y | $(BIN)/jcache notebook add book/*.ipynb && \
-	  $(BIN)/jcache project execute -e local-parallel -t 600' >_build/executing.log 2>&1
+	-@OMP_NUM_THREADS=1 $(BIN)/python book/maintain.py execute >_build/executing.log 2>&1
 	@# a page that warned is not read again by the next build, which would then pass: forget it
 	$(BIN)/jupyter-book build . -n -W --keep-going || { rm -rf _build/.doctrees; exit 1; }
 	@$(BIN)/python book/maintain.py seconds
 	@echo "Open file://$(CURDIR)/_build/html/index.html"
 
 book-quick: setup _build/executed  ## the site without executing the long chapters, unless they are cached: three minutes
+	-@OMP_NUM_THREADS=1 $(BIN)/python book/maintain.py execute short >_build/executing.log 2>&1
 	INFODECOMP_QUICK=1 $(BIN)/jupyter-book build . -n --path-output _build/quick
 	@echo "Open file://$(CURDIR)/_build/quick/_build/html/index.html"
 

@@ -1,12 +1,14 @@
-"""What the Makefile asks of the notebooks: `seconds`, `outputs`, `picture`, `repository github.com/<you>/<name>`,
-`version 1.2.3`."""
+"""What the Makefile asks of the notebooks: `execute`, `seconds`, `outputs`, `picture`, `repository
+github.com/<you>/<name>`, `version 1.2.3`."""
 
 import re
+import runpy
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
+CACHE = ROOT / "_build" / ".jupyter_cache"
 PATTERNS = (
     "*",
     ".ci/*",
@@ -73,12 +75,33 @@ def version(new):
         path.write_text(text, encoding="utf-8")
 
 
+def chapters(which="all"):
+    """The notebooks, or those that a quick build executes."""
+    if which not in ("all", "short"):
+        sys.exit(f"which chapters is {which!r}; expected all or short")
+    long = runpy.run_path(str(ROOT / "book" / "_ext" / "quick.py"))["LONG"]
+    return [path for path in NOTEBOOKS if which == "all" or path.stem not in long]
+
+
+def execute(which="all"):
+    """Execute what the cache lacks of the chapters (all or short), side by side. The build reports those that fail."""
+    from jupyter_cache import get_cache
+    from jupyter_cache.executors import load_executor
+
+    cache = get_cache(CACHE)
+    paths = [str(path) for path in chapters(which)]
+    for path in paths:
+        cache.add_nb_to_project(path)
+    executor = load_executor("local-parallel", cache)
+    executor.run_and_cache(filter_uris=paths, timeout=600)
+
+
 def executed(path):
     """The notebook with the outputs of the last `make book`, and how many seconds it took there."""
     import nbformat
     from jupyter_cache import get_cache
 
-    cache = get_cache(ROOT / "_build" / ".jupyter_cache")
+    cache = get_cache(CACHE)
     try:
         key, notebook = cache.merge_match_into_notebook(
             nbformat.read(path, as_version=4)
@@ -165,6 +188,7 @@ def text_only(output):
 
 if __name__ == "__main__":
     {
+        "execute": execute,
         "seconds": seconds,
         "outputs": outputs,
         "picture": picture,

@@ -168,6 +168,15 @@ def test_a_quick_build_runs_no_long_chapter_but_shows_the_cached_ones_and_says_s
         nbformat.validate(nbformat.reads(source[0], as_version=4))
 
 
+def test_what_a_quick_build_executes_are_the_chapters_that_it_does_not_leave_out():
+    maintain = runpy.run_path(str(ROOT / "book" / "maintain.py"))
+    long = runpy.run_path(str(ROOT / "book" / "_ext" / "quick.py"))["LONG"]
+    both = [{path.stem for path in maintain["chapters"](which)} for which in ("all", "short")]
+    assert both[0] - both[1] == set(long) and both[1] < both[0] == {path.stem for path in NOTEBOOKS}
+    with pytest.raises(SystemExit, match="expected all or short"):
+        maintain["chapters"]("shortt")
+
+
 # ---- the laws bite ----
 
 FIGURE = {"mystnb": {"image": {"alt": "what is seen"}, "figure": {"caption": "what it says"}}}

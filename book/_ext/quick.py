@@ -11,9 +11,9 @@ from sphinx.util import logging
 
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / "_build" / ".jupyter_cache"  # the one of `make book`
-# chapters that take more than some 15 s on two slow cores
+# chapters that take more than 20 s on two slow cores
 LONG = """00-counting 04-integration 08-learned 10-scenes 11-words 12-alternatives 13-stable-diffusion
-    14-relation 15-localization 16-intervention""".split()
+    14-relation 15-localization 16-intervention 18-flow""".split()
 NOTICE = """```{warning}
 A quick build has not executed this chapter: figures are missing, and of the outputs only those that are stored in the
 notebook are shown. `make book` makes all of them.

@@ -169,12 +169,19 @@ def sky(night: int) -> tuple[np.ndarray, np.ndarray]:
     return strip, light
 
 
+@cache
+def _parts():
+    """The two skies, and {Thing: its sprite}, drawn once: each of the 28,672 pictures is put together from them."""
+    return [sky(night)[0] for night in (0, 1)], {Thing(*thing): sprite(Thing(*thing))[0] for thing in OBJECTS}
+
+
 def pixels(scene: Scene) -> np.ndarray:
     """The picture of a scene, (32, 32, 3) uint8."""
+    skies, things = _parts()
     picture = np.full((SIZE, SIZE, 3), GROUND, dtype=np.uint8)
-    picture[:SKY] = sky(scene.night)[0]
+    picture[:SKY] = skies[scene.night]
     for (left, top), thing in zip(PLACES[scene.axis, scene.far], scene[3:], strict=True):
-        picture[top : top + SPRITE, left : left + SPRITE] = sprite(thing)[0]
+        picture[top : top + SPRITE, left : left + SPRITE] = things[thing]
     return picture
 
 
