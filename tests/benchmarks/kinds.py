@@ -61,12 +61,6 @@ def cost(variance, masses):
     return (WIDTHS**2 * variance / masses).sum().item()
 
 
-def placed(variance):
-    """The masses of least cost, a fiftieth of them uniform."""
-    wanted = WIDTHS * variance.clamp_min(0).sqrt()
-    return 0.98 * wanted / wanted.sum() + 0.02 * WIDTHS / WIDTHS.sum()
-
-
 def moments(values):
     """(mean, variance, variance of balanced noise) of integrands (cells, pairs, 2) in each cell."""
     mean = values.mean((1, 2))
@@ -94,9 +88,6 @@ def word_row(word, values, masses):
     row = {"word": word, "class": CLASS[word.split()[0]], "nats": nats.item()}
     for name in ("own", "mixture", "two passes", "kind"):
         row |= {name: cost(variance, masses[name]) / paper, f"{name} balanced": cost(both, masses[name]) / paper}
-    halves = values.chunk(2, 1)  # where half of the noises place the draws, the other half tells their variance
-    best = [[cost(moments(b)[k], placed(moments(a)[1])) for a, b in (halves, halves[::-1])] for k in (1, 2)]
-    row |= {"best": sum(best[0]) / 2 / paper, "best balanced": sum(best[1]) / 2 / paper}
     return row | {f"noise of {m}": shared_noise(values, masses["kind"], m) for m in (2, 4)}
 
 
@@ -140,13 +131,13 @@ def summary(rows, schemes, groups):
             sums = torch.tensor([sum(math.log(r[scheme]) for r in part) for part in of])
             again = (sums[drawn].sum(1) / counts[drawn].sum(1)).nan_to_num(sums.sum() / counts.sum()).exp()
             ends = torch.quantile(again.double(), torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
-            row[scheme] = [(sums.sum() / counts.sum()).exp().item(), *ends]
+            row[scheme] = [round(value, 4) for value in ((sums.sum() / counts.sum()).exp().item(), *ends)]
         result.append(row)
     return result
 
 
 def measure_words(model, count=10, pairs=200):
-    """{"rows": costs of each word and quantity relative to the paper's scheme, "summary": their geometric means}."""
+    """The costs of the words of `count` captions relative to the paper's scheme: geometric means of groups of them."""
     scenes, _, captions = idc.scenes.sample(count, SEED)
     rows = []
     for i, (scene, caption) in enumerate(zip(scenes, captions, strict=True)):
@@ -155,4 +146,4 @@ def measure_words(model, count=10, pairs=200):
     groups = {"all": lambda row: True} | {what: lambda row, what=what: row["quantity"] == what for what in WHAT} | kinds
     groups = {name: chosen for name, chosen in groups.items() if any(map(chosen, rows))}
     schemes = [name for name in rows[0] if name not in ("caption", "quantity", "word", "class", "nats")]
-    return {"captions": count, "pairs": pairs, "summary": summary(rows, schemes, groups), "rows": rows}
+    return {"captions": count, "pairs": pairs, "summary": summary(rows, schemes, groups)}
