@@ -12,12 +12,14 @@ import torch
 import infodecomp as idc
 from infodecomp.experiments.relation import caption_scores
 from infodecomp.integrate import uniform
+from infodecomp.scenes.model import proposal
 from infodecomp.scenes.net import NETWORK
 
 sys.path.append(str(Path(__file__).parent / "benchmarks"))
 import bench
 import gpu
 import gpu_models
+import kinds
 import overhead
 import samples
 import weighting
@@ -203,3 +205,37 @@ def test_draws_that_are_enough():
     assert weighting.needed([2, 4, 8], [0.9, 0.96, 0.97]) == 4
     assert weighting.needed([2, 4, 8], [0.96, 0.9, 0.97]) == 8
     assert weighting.needed([2, 4, 8], [0.96, 0.97, 0.9]) is None
+
+
+def test_the_cost_of_a_density_is_the_variance_of_its_draws():
+    """kinds.py: of f(α, ε) = g(α)·(ε + ½ε²), whose moments are known, against estimates with strata."""
+    g = torch.Generator().manual_seed(0)
+    middle, noise = (kinds.EDGES[1:] + kinds.EDGES[:-1]) / 2, torch.randn(40_000, generator=g, dtype=torch.float64)
+    height = torch.exp(-((middle + 5) ** 2))
+    pairs = torch.stack([noise, -noise], 1)
+    mean, variance, balanced = kinds.moments(height[:, None, None] * (pairs + pairs**2 / 2))
+    assert torch.allclose(mean, height / 2, rtol=0.03)
+    assert torch.allclose(variance, 1.5 * height**2, rtol=0.05) and torch.allclose(balanced, height**2, rtol=0.05)
+    masses = kinds.shares(proposal(torch.linspace(-13, -1, 57)))
+    count = (400_000 * masses).round().long()  # draws in each cell, its stratum
+    drawn = torch.randn(int(count.sum()), generator=g, dtype=torch.float64).split(count.tolist())
+    total = sum(w**2 * (h * (e + e**2 / 2)).var() / len(e) for w, h, e in zip(kinds.WIDTHS, height, drawn, strict=True))
+    assert kinds.cost(1.5 * height**2, masses) / count.sum() == pytest.approx(total.item(), rel=0.02)
+
+
+def test_a_noise_that_is_used_again_counts_once():
+    masses, g = kinds.WIDTHS / kinds.WIDTHS.sum(), torch.Generator().manual_seed(1)
+    one = torch.randn(1, 500, 2, generator=g, dtype=torch.float64).expand(len(masses), 500, 2)
+    assert kinds.shared_noise(one, masses, 4) == pytest.approx(4)
+    other = torch.randn(len(masses), 5000, 2, generator=g, dtype=torch.float64)
+    assert kinds.shared_noise(other, masses, 2) == pytest.approx(1, abs=0.02)
+
+
+def test_costs_of_words_from_variances_are_those_of_repeats():
+    """Within the intervals of the repeats, widened by a tenth for the noise of the variances."""
+    measured = {(r["case"], r["quantity"], r["scheme"]): r["relative_interval"] for r in RECORD["samples"]["exact"]}
+    schemes = {"own": "own", "own balanced": "balanced", "kind balanced": "kind balanced"}
+    for row in RECORD["samples"]["predicted"]:
+        for name, scheme in schemes.items():
+            low, high = measured[row["case"], row["quantity"], scheme]
+            assert 0.9 * low < row[name] < 1.1 * high

@@ -161,3 +161,30 @@ def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message) as refused:
         call()
     assert "\n" not in str(refused.value)
+
+
+def test_a_word_has_the_proposal_of_its_kind():
+    """The same range and number as the model's own, where words of the kind say something, and less variance."""
+    scene = sc.Scene(0, 1, 1, sc.Thing("owl", "sitting", "purple"), sc.Thing("fish", "two", "red"))
+    x = MODEL.encode(sc.render(scene)).expand(60, 12, 16, 16)
+    for word in ("night", "far"):
+        own, kind = (
+            idc.pointwise_information(MODEL, x, word, kind="standard", samples=40, proposal=p)
+            for p in (MODEL.proposal, MODEL.word_proposal(word))
+        )
+        (mean, error), variance = kind.mean(), [e.variance.mean() for e in (own, kind)]
+        assert abs(mean - sc.information(scene, word)) < 4 * error and kind.range == own.range
+        ratio, parts = variance[1] / variance[0], [e.variance.std() / e.variance.mean() for e in (own, kind)]
+        assert ratio + 3 * ratio * torch.stack(parts).norm() / 60**0.5 < 1
+    middle = [MODEL.word_proposal(word).ppf(torch.tensor(0.5)).item() for word in ("purple", "owl", "left of", "night")]
+    assert middle == sorted(middle, reverse=True)
+
+
+def test_a_text_of_several_kinds_has_their_mean():
+    both, first, second = (MODEL.word_proposal(text) for text in ("the Purple owl", "purple", "owl"))
+    assert torch.allclose(both.masses, (first.masses + second.masses) / 2)
+    for text in ("the", "", "tree"):
+        with pytest.raises(ValueError, match="carries information"):
+            MODEL.word_proposal(text)
+    net = idc.load("scenes-net")
+    assert net.word_proposal("night").range == net.proposal.range

@@ -2,13 +2,15 @@
 
 `measure_samples(repeats)` gives JSON: for each denoiser, quantity and scheme the variance of one estimate over repeats,
 and the evaluations it needs, pilots included, relative to the paper's scheme: a logistic (1, 2), drawn independently,
-on the same range. Run as a program it prints the table; its argument is the number of repeats.
+on the same range. `words` has many more words from variances at each log-SNR (kinds.py). Run as a program it prints
+the table; its argument is the number of repeats, of two words four times as many.
 """
 
 import json
 import sys
 
 import torch
+from kinds import caption_rows, measure_words
 
 import infodecomp as idc
 from infodecomp.captions import without
@@ -18,9 +20,12 @@ from infodecomp.estimates.sampling import Sampling
 from infodecomp.integrate import Logistic
 from infodecomp.scenes.grammar import Scene, Thing
 from infodecomp.scenes.model import proposal as scenes_proposal
+from infodecomp.scenes.model import word_proposal
 
 FEW = 200  # repeats of what is slow: pilots, long runs, the network
+LIMITS = {"fitted": FEW, "stratified": 500}  # the most repeats of a scheme
 SCHEMES = ("paper", "stratified", "own", "fitted", "balanced")
+WORDS = (*SCHEMES, "kind balanced")  # the proposal of the word's kind, with balanced noise
 CAPTION = "the sitting red cat left of the sleeping blue dog"
 SCENE = Scene(0, 0, 0, Thing("cat", "sitting", "red"), Thing("dog", "sleeping", "blue"))
 INFORMATION = {"i^o": Quantity("orthogonal", 0, 1), "i^s": Quantity("standard", 0, 1)}
@@ -28,16 +33,22 @@ NLL = {"−log p": Quantity("density", 0)}
 
 
 def scene_cases(model, names, proposal=None):
-    """(name, denoiser, x (1, …), conditions, quantities, its own proposal) of the words' CMI and MI, and of the NLL."""
+    """(name, denoiser, x (1, …), conditions, quantities, proposals) of the words' CMI and MI, and of the NLL.
+
+    proposals: {"own": the denoiser's, "kind": that of the word's kind on the same range}; of words, unless given, the
+    denoiser's own.
+    """
     x, split = model.encode(idc.scenes.render(SCENE)), CAPTION.split()
     for name in names:
         word, alone = name.split(" ", 1)[-1], name.startswith("MI")
         if name == "NLL":
-            yield name, model, x, [CAPTION], NLL, model.density_proposal
+            yield name, model, x, [CAPTION], NLL, {"own": model.density_proposal}
             continue
         at = split.index(word.split()[0])
         texts = (word, None) if alone else (CAPTION, without(CAPTION, at, at + len(word.split())))
-        yield name, model, x, [model.condition(text) for text in texts], INFORMATION, proposal or model.proposal
+        own = proposal or model.proposal
+        proposals = {"own": own, "kind": word_proposal(own.edges, word)}
+        yield name, model, x, [model.condition(text) for text in texts], INFORMATION, proposals
 
 
 def closed_cases():
@@ -49,15 +60,17 @@ def closed_cases():
     both = both @ torch.linalg.cholesky(cov).T
     normal, x = idc.exact.JointGaussian(torch.zeros(2 * d), cov, d), both[:, :d]
     y = (both[:, d:], torch.ones(1, d, dtype=torch.bool))
-    yield "Gaussian", normal, x, [y, None], INFORMATION | NLL, normal.proposal
+    yield "Gaussian", normal, x, [y, None], INFORMATION | NLL, {"own": normal.proposal}
     means = torch.tensor([[-2.0, 0], [1, 1], [2, -1]], dtype=torch.float64)
     mixture = idc.exact.GaussianMixture([0.2, 0.3, 0.5], means, torch.tensor([[0.3, 0.2], [0.5, 0.1], [0.2, 0.4]]))
-    yield "mixture", mixture, means[1:2] + 0.3, [torch.tensor([[0.0, 1, 0]]), None], INFORMATION, mixture.proposal
+    conditions = [torch.tensor([[0.0, 1, 0]]), None]
+    yield "mixture", mixture, means[1:2] + 0.3, conditions, INFORMATION, {"own": mixture.proposal}
 
 
-def scheme(name, denoiser, x, conditions, quantities, own, samples, repeats):
-    """(quantities, repeats) estimates in nats and the evaluations per condition each of them took, at most samples."""
-    many = x.expand(repeats, *x.shape[1:])
+def scheme(name, denoiser, x, conditions, quantities, proposals, samples, repeats):
+    """Estimates in nats and their standard errors, (quantities, 2, repeats), and the evaluations per condition each of
+    them took, at most samples."""
+    many, own = x.expand(repeats, *x.shape[1:]), proposals["own"]
 
     def estimates(asked, rows, *options, **more):
         pairs = {f"conditions[{k}]": (asked, condition) for k, condition in enumerate(conditions)}
@@ -67,34 +80,39 @@ def scheme(name, denoiser, x, conditions, quantities, own, samples, repeats):
         holder = type("Own", (), {"__call__": lambda self, *a: denoiser(*a), "proposal": own})()
         left = max(samples - 64, 2)
         each = [estimates(holder, x, left, seed, "fit") for seed in range(repeats)]
-        return torch.stack([torch.cat([e.nats for e in found]) for found in each], 1), left + 64
+        found = [torch.stack([torch.cat([e.nats, e.stderr]) for e in one]) for one in each]
+        return torch.stack(found, 2), left + 64
     logistic = {"loc": 1.0, "scale": 2.0, "range": own.range}
-    proposal = {"paper": Logistic(**logistic, stratified=False), "stratified": Logistic(**logistic)}.get(name, own)
-    found = estimates(denoiser, many, samples, 1, proposal, noise="balanced" if name == "balanced" else "plain")
-    return torch.stack([e.nats for e in found]), samples
+    of = {"paper": Logistic(**logistic, stratified=False), "stratified": Logistic(**logistic)} | proposals
+    noise = "balanced" if name.endswith("balanced") else "plain"
+    found = estimates(denoiser, many, samples, 1, of.get(name.removesuffix("balanced").strip(), own), noise=noise)
+    return torch.stack([torch.stack([e.nats, e.stderr]) for e in found]), samples
 
 
 def rows_of(case, samples, repeats, schemes):
     """One row per scheme and quantity of a case: variance over repeats times evaluations, over paper's and own's.
 
-    Intervals are bootstrapped, two schemes' repeats independently: too wide, if anything, where they share noise.
+    covered: the share of repeats within two of their standard errors of the mean of all. Intervals are bootstrapped,
+    two schemes' repeats independently: too wide, if anything, where they share noise.
     """
-    name, denoiser, x, conditions, quantities, own = case
+    name, denoiser, x, conditions, quantities, proposals = case
     found, rows = {}, []
     for way in schemes:
-        count = min(repeats, FEW) if way == "fitted" else repeats
-        nats, spent = scheme(way, denoiser, x, conditions, list(quantities.values()), own, samples, count)
+        count = min(repeats, LIMITS.get(way, repeats))
+        both, spent = scheme(way, denoiser, x, conditions, list(quantities.values()), proposals, samples, count)
         again = torch.randint(count, (2000, count), generator=torch.Generator().manual_seed(schemes.index(way)))
-        nats = nats.double()
+        nats, errors = both.double().unbind(1)
         costs = [(each.var() * spent, each[again].var(1) * spent) for each in nats]
-        found[way] = nats, spent, costs
+        found[way] = nats, errors, spent, costs
     for q, quantity in enumerate(quantities):
-        for way, (nats, spent, costs) in found.items():
-            row = {"case": name, "quantity": quantity, "scheme": way, "range": own.range, "evaluations": spent}
+        for way, (nats, errors, spent, costs) in found.items():
+            row = {"case": name, "quantity": quantity, "scheme": way, "range": proposals["own"].range}
+            row["evaluations"] = spent
             row |= {"mean": nats[q].mean().item(), "mean_error": (nats[q].std() / nats.shape[1] ** 0.5).item()}
             row |= {"variance": nats[q].var().item(), "repeats": nats.shape[1]}
+            row["covered"] = ((nats[q] - nats[q].mean()).abs() < 2 * errors[q]).double().mean().item()
             for base, label in (("paper", "relative"), ("own", "to_own")):
-                (cost, shuffled), (other, others) = costs[q], found[base][2][q]
+                (cost, shuffled), (other, others) = costs[q], found[base][3][q]
                 ends = torch.quantile(shuffled / others, torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
                 row |= {label: (cost / other).item(), f"{label}_interval": [1.0, 1.0] if way == base else ends}
             rows.append(row)
@@ -116,6 +134,18 @@ def missed(model, samples):
     return rows
 
 
+def predicted(model, pairs):
+    """What kinds.py says of the words whose estimates are repeated: rows with "case", and costs relative to paper's."""
+    names = {("red", "CMI"): "CMI red", ("left of", "CMI"): "CMI left of", ("cat", "MI"): "MI cat"}
+    rows = []
+    for row in caption_rows(model, SCENE, CAPTION, pairs, 0):
+        what, quantity = row["quantity"].split()
+        if (row["word"], what) in names:
+            costs = {name: round(row[name], 4) for name in ("own", "own balanced", "kind balanced")}
+            rows.append({"case": names[row["word"], what], "quantity": quantity} | costs)
+    return rows
+
+
 def measure_samples(repeats=500, quick=False):
     """The table as JSON. quick: few repeats of few samples, to see that it runs."""
     repeats = min(repeats, 6) if quick else repeats
@@ -124,8 +154,13 @@ def measure_samples(repeats=500, quick=False):
     low, high = idc.load("scenes-net").logsnr_range
     inner = scenes_proposal(torch.linspace(low, high, 57))  # the range of the network, for both
     result = {"repeats": repeats, "missed_by_the_papers_range": missed(exact, 100 if quick else 4000)}
-    cases = [*scene_cases(exact, ("CMI red", "CMI left of", "MI cat"), inner), *scene_cases(exact, ("NLL",))]
-    result["exact"] = [row for case in cases for row in rows_of(case, 100, repeats, SCHEMES)]
+    cases = list(scene_cases(exact, ("CMI red", "CMI left of", "MI cat"), inner))
+    times = {"CMI red": 4, "CMI left of": 4}  # as many repeats: skewed, and variances of the skewed are slow
+    each = [rows_of(case, 100, times.get(case[0], 1) * repeats, WORDS) for case in cases]
+    result["exact"] = [row for rows in each for row in rows]
+    result["exact"] += [row for case in scene_cases(exact, ("NLL",)) for row in rows_of(case, 100, repeats, SCHEMES)]
+    result["words"] = measure_words(exact, *((2, 4) if quick else (10, 200)))
+    result["predicted"] = predicted(exact, 4 if quick else 400)
     result["closed"] = [row for case in closed_cases() for row in rows_of(case, 100, repeats, SCHEMES)]
     many = 40 if quick else 800  # enough for a pilot to pay
     result["longer"] = rows_of(cases[0], many, few, ("paper", "own", "fitted", "balanced"))
