@@ -191,9 +191,9 @@ class Lab {
     if (!(this.truth > 0) || !Number.isFinite(this.truth)) return;
     const { context, picture, fits } = this.case;
     const places = [picture, ...context.filter((k) => k !== picture)];
-    const fitting = Uint8Array.from(places, (k) => Number(fits.has(k)));
+    const marks = Uint8Array.from(places, (k) => Number(fits.has(k)));
     this.running = true;
-    this.team.measure({ levels: this.faces.pictures(places), fits: fitting, seed: this.state.seed, slowly: !this.quiet });
+    this.team.measure({ levels: this.faces.pictures(places), fits: marks, seed: this.state.seed, slowly: !this.quiet });
   }
 
   restart() {
