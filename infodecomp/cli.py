@@ -165,7 +165,7 @@ def segment(
     context: Annotated[str | None, typer.Option(help="beside each category's name, as “a photo of a {}”")] = None,
     exact: Annotated[bool, typer.Option("--exact", help="beside the exact answer of the embedded world")] = False,
 ) -> None:
-    """Segmentation on COCO without training: in each cell the category's name that tells most, mIoU with the masks."""
+    """Segmentation on COCO without training: in each cell the category's name with most nats, mIoU with the masks."""
 
     def prepare(model):
         truth = localization.truth_for(model, options.model) if exact else None

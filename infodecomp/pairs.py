@@ -71,27 +71,30 @@ class WordPairs(Saved):
         i(b) − i(a, b)), the least R for which S ≥ 0; then R or S is zero. kind "standard": i^s, which counting checks.
         "orthogonal": the same of i^o, whose draws vary less. i(a), i(b) and i(a, b) agree with those of i^s on average
         over pictures; their parts need not, as a minimum is not linear.
-        Where it is in doubt which of the two numbers is smaller, stderr weighs the errors of both cases: it is the root
-        mean square error in a tie of equal errors. `bias` says how far the parts are off then. ValueError for others.
+        stderr is √(s₁² + e^(−t²/2)·max(0, s₂² − s₁²)): s₁ of the number taken, s₂ of the other, t their distance in
+        bare standard errors of their difference (Estimate.variance). So near a tie it is the larger of both. Which of
+        two numbers comes out smaller is chance there, and draws that make one too small make its error small as well.
+        ±2 of it hold the truth as often as those of i(a) and i(b), or more often. map_stderr is of the map that is
+        shown. `bias` says how far the parts are off. ValueError for others.
         """
         apart, low, high = self._cases(redundancy, kind)
         taken, other = (low, high) if apart.nats.item() <= 0 else (high, low)
-        share = NORMAL.cdf(_distance(apart))
+        tied = math.exp(-(_distance(apart) ** 2) / 2)  # how likely a tie is, beside the distance that was measured
         found = {}
         for name, one, two in zip(PARTS, taken, other, strict=True):
             one, two = one or _zero(apart), two or _zero(apart)
-            error = (share * one.stderr**2 + (1 - share) * two.stderr**2).sqrt()
+            error = (one.stderr**2 + tied * (two.stderr**2 - one.stderr**2).clamp_min(0)).sqrt()
             found[name] = replace(one, stderr=error)
         return found
 
     def bias(self, redundancy: str = "minimum", kind: str = "standard") -> dict[str, float]:
         """{part: nats} that noise adds to each part on average, if the two numbers lie as far apart as measured.
 
-        The smaller of two noisy numbers is too small: by up to 0.4 of the standard error of their difference, in a tie.
+        The smaller of two noisy numbers is too small: in a tie by 0.4 of the bare standard error of their difference.
         "minimum" lowers R and S by it and raises U; "overlap" raises R and S. ValueError as `parts`.
         """
         apart = self._cases(redundancy, kind)[0]
-        t, spread = _distance(apart), apart.stderr.item()
+        t, spread = _distance(apart), _bare(apart)
         size = spread * (NORMAL.pdf(t) - t * NORMAL.cdf(-t)) if spread else 0.0
         sign = -1 if redundancy == "minimum" else 1
         return dict(zip(PARTS, (sign * size, -sign * size, -sign * size, sign * size), strict=True))
@@ -134,9 +137,14 @@ def _zero(estimate):
     return replace(estimate - estimate, map_stderr=torch.zeros_like(estimate.map))
 
 
+def _bare(estimate):
+    """The standard error before it is widened: few draws skew a number, while a difference at a tie is symmetric."""
+    return estimate.variance.sqrt().item()
+
+
 def _distance(apart):
-    """How many standard errors a difference is from zero."""
-    return abs(apart.nats.item()) / apart.stderr.item() if apart.stderr.item() else math.inf
+    """How many bare standard errors a difference is from zero."""
+    return abs(apart.nats.item()) / _bare(apart) if _bare(apart) else math.inf
 
 
 def word_pairs(

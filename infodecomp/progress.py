@@ -44,14 +44,14 @@ def unattended(bars: bool = False) -> Iterator[None]:
 
 
 @contextmanager
-def dispensable(told: str) -> Iterator[None]:
+def dispensable(message: str) -> Iterator[None]:
     """Inside, Ctrl-C ends only this, with a warning; unless no part is wanted (`unattended`)."""
     try:
         yield
     except KeyboardInterrupt:
         if not KEPT.get():
             raise
-        warnings.warn(told, stacklevel=5)
+        warnings.warn(message, stacklevel=5)
 
 
 # ---------------------------------------------------------------------------------------------------------------- bars

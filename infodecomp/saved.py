@@ -95,9 +95,9 @@ def _kept(tensor, tensors):
     return name.hexdigest()
 
 
-def _digest(told, tensors):
+def _digest(text, tensors):
     """A hash of the JSON and of all tensors."""
-    found = hashlib.sha256(told.encode())
+    found = hashlib.sha256(text.encode())
     for name in sorted(tensors):
         found.update(name.encode() + _bytes(tensors[name]))
     return found.hexdigest()
@@ -111,10 +111,10 @@ def save(value: Any, path: Path, model: Any = None) -> None:
     tensors: dict[str, torch.Tensor] = {}
     about = getattr(value, "about", None) or {}  # says the model itself
     header = {"format": FORMAT, "versions": versions(), "model": describe(model) if model is not None else None}
-    told = json.dumps({**header, **about, "value": _packed(value, tensors)})
-    text, unfinished = {KEY: told, "hash": _digest(told, tensors)}, f"{os.fspath(path)}.{os.getpid()}.part"
+    text = json.dumps({**header, **about, "value": _packed(value, tensors)})
+    metadata, unfinished = {KEY: text, "hash": _digest(text, tensors)}, f"{os.fspath(path)}.{os.getpid()}.part"
     try:
-        save_file(tensors, unfinished, metadata=text)
+        save_file(tensors, unfinished, metadata=metadata)
         os.replace(unfinished, path)
     except Exception as error:
         raise ValueError(f"path must be one to write to, got {os.fspath(path)!r}: {_line(error)}") from error
@@ -145,13 +145,13 @@ def _read(path):
         refuse("path", "a file's", path)
     try:
         with safe_open(path, framework="pt") as file:
-            told = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()} if KEY in told else {}
-        if KEY not in told:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()} if KEY in metadata else {}
+        if KEY not in metadata:
             raise ValueError("it is of something else")
-        if told.get("hash") != _digest(told[KEY], tensors):
+        if metadata.get("hash") != _digest(metadata[KEY], tensors):
             raise ValueError("it is damaged")
-        header = json.loads(told[KEY])
+        header = json.loads(metadata[KEY])
         if header["format"] > FORMAT:
             raise ValueError(f"it is of a newer infodecomp, {header['versions']['infodecomp']}")
         return header, tensors
@@ -184,19 +184,19 @@ def read(path: Path, classes: Mapping[str, type]) -> Any:
         raise ValueError(f"path must lead to one of {', '.join(classes)}, got {got}: {_line(error)}") from error
 
 
-def _made(told, tensors, classes):
+def _made(packed, tensors, classes):
     """The value that _packed made JSON of."""
-    if not isinstance(told, dict):
-        return told
+    if not isinstance(packed, dict):
+        return packed
     inner = lambda parts: {name: _made(part, tensors, classes) for name, part in parts.items()}  # noqa: E731
-    if "class" in told:
-        return classes[told["class"]](**inner(told["fields"]))
-    if "proposal" in told:
-        parts = inner(told["parts"])
-        if told["proposal"] in PARTS:
-            return PARTS[told["proposal"]][0](**parts)
+    if "class" in packed:
+        return classes[packed["class"]](**inner(packed["fields"]))
+    if "proposal" in packed:
+        parts = inner(packed["parts"])
+        if packed["proposal"] in PARTS:
+            return PARTS[packed["proposal"]][0](**parts)
         return Proposal(*parts["range"], parts["stratified"])
-    ((kind, value),) = told.items()
+    ((kind, value),) = packed.items()
     if kind == "tensor":
         return tensors[value]
     if kind == "picture":

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import torch
-from lab_truth import asked, log_prob, orders, told
+from lab_truth import asked, engine_scene, log_prob, orders
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 import infodecomp as idc
@@ -45,7 +45,7 @@ def texts_of(scene, fragment, caption):
 def scenes():
     return [
         {
-            "scene": told(scene),
+            "scene": engine_scene(scene),
             "captions": idc.scenes.captions(scene),
             "texts": texts_of(scene, fragment, caption),
             "x": flat(encoded(scene)),
@@ -65,7 +65,7 @@ def information():
                 y, given = asked(caption, question, place)
                 if meaning.possible(y) and meaning.possible(given or ""):
                     nats[f"{question} {i}"] = idc.scenes.information(scene, y, given or "")
-        found.append({"scene": told(scene), "text": caption, "names": list(nats), "nats": list(nats.values())})
+        found.append({"scene": engine_scene(scene), "text": caption, "names": list(nats), "nats": list(nats.values())})
     return found
 
 
@@ -103,7 +103,7 @@ def estimates(draws):
         y, given = asked(caption, question, places[k])
         name = question if question in ("order", "caption") else f"{question} {k}"
         exact = log_prob(scene, y) - log_prob(scene, given)
-        about = {"scene": told(scene), "text": caption, "name": name, "seed": seed, "exact": exact}
+        about = {"scene": engine_scene(scene), "text": caption, "name": name, "seed": seed, "exact": exact}
         found.append(about | estimate(scene, y, given, *draws[seed]))
     return found
 
@@ -152,7 +152,7 @@ def looks(noise):
         pictures = [model.decode(x.float())[0] for x in (z, (z - sigma * y) / signal, (z - sigma * given) / signal)]
         integrands = {"orthogonal": (given - y) ** 2 / 2, "standard": ((eps - given) ** 2 - (eps - y) ** 2) / 2}
         found.append(
-            {"scene": told(scene), "text": text, "question": name, "logsnr": -7.5, "seed": seed}
+            {"scene": engine_scene(scene), "text": text, "question": name, "logsnr": -7.5, "seed": seed}
             | {"noise": noise[seed].tolist(), "pictures": [np.asarray(p).ravel().tolist() for p in pictures]}
             | {kind: pixel_shuffle(v, 2).sum(1).flatten().tolist() for kind, v in integrands.items()}
         )
@@ -171,7 +171,7 @@ def misfit():
     x = encoded(chosen["scene"])
     rest = "the cat left of the blue boat"
     density = (model.log_prob(x, chosen["text"]) - model.log_prob(x, rest)).item()
-    return {"text": chosen["text"], "density": density} | told(chosen["scene"])
+    return {"text": chosen["text"], "density": density} | engine_scene(chosen["scene"])
 
 
 def links():
@@ -180,7 +180,7 @@ def links():
     for i, (scene, _, caption, question) in enumerate(drawn):
         word = i % len(units(caption, grammar.PHRASES))
         state = link(scene, caption, word, question, ("orthogonal", "standard")[i % 2], 71_000_000 * i, i / 4 - 8)
-        found.append({"link": state} | read(state) | {"scene": told(scene)})
+        found.append({"link": state} | read(state) | {"scene": engine_scene(scene)})
     return found
 
 
@@ -201,7 +201,7 @@ def readings():
 
 def before_drawing():
     """What the engine needs to draw noise."""
-    return {"world": world(), "seeds": SEEDS, "scene": told(idc.scenes.scenes()[0])}
+    return {"world": world(), "seeds": SEEDS, "scene": engine_scene(idc.scenes.scenes()[0])}
 
 
 def after_drawing(draws, noise):

@@ -10,7 +10,7 @@ from infodecomp.captions import without
 from infodecomp.scenes import grammar, meaning
 
 
-def told(scene):
+def engine_scene(scene):
     """A scene as the lab's engine takes it."""
     number = {thing: i for i, thing in enumerate(grammar.OBJECTS)}
     values = (*scene[:3], number[scene.first], number[scene.second])

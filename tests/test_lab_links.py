@@ -94,8 +94,8 @@ def test_a_lab_opens_on_the_word_that_tells_most(state):
     nats = []
     for start, stop, _ in units(text, grammar.PHRASES):
         rest = " ".join(text.split()[:start] + text.split()[stop:])
-        told = idc.scenes.information(scene, text, rest) if meaning.possible(rest) else 0.0
-        nats.append(told if told > 0 else 0.0)
+        worth = idc.scenes.information(scene, text, rest) if meaning.possible(rest) else 0.0
+        nats.append(worth if worth > 0 else 0.0)
     assert not nats or nats[found["word"]] == pytest.approx(max(nats))
 
 

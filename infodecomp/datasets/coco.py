@@ -66,9 +66,9 @@ class Item(NamedTuple):
         if not entries:
             raise Broken("missing mask", f"no annotation of {self.category!r} in image {self.number}")
         width, height = picture_size(self.folder, os.path.join("val2017", self.image))
-        said = [instances.images[self.number].get(key) for key in ("width", "height")]
-        if said != [width, height]:
-            raise Broken("mask of another size", f"{said[0]} × {said[1]}, the picture is {width} × {height}")
+        size = [instances.images[self.number].get(key) for key in ("width", "height")]
+        if size != [width, height]:
+            raise Broken("mask of another size", f"{size[0]} × {size[1]}, the picture is {width} × {height}")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # pycocotools is made for NumPy 1
             mask = np.any([mask_of(entry.get("segmentation"), height, width) for entry in entries], axis=0)

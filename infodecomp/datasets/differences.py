@@ -63,13 +63,13 @@ def context_kind(caption: str, word: str, ours: str, theirs: str) -> str:
         return "same"
     if ours.casefold().split() == theirs.casefold().split():
         return "case"
-    told, found, true = (re.findall(r"\w+", text.casefold()) for text in (caption, theirs, ours))
+    words, found, true = (re.findall(r"\w+", text.casefold()) for text in (caption, theirs, ours))
     if found == true:
         return "punctuation"
-    odd, cut = Counter(found) - Counter(told), word.casefold()
-    if odd and all(any(cut in whole and whole.replace(cut, "") == part for whole in told) for part in odd):
+    odd, cut = Counter(found) - Counter(words), word.casefold()
+    if odd and all(any(cut in whole and whole.replace(cut, "") == part for whole in words) for part in odd):
         return "word cut out of another word"
-    if odd and all(any(_letters(part, whole) for whole in told) for part in odd):
+    if odd and all(any(_letters(part, whole) for whole in words) for part in odd):
         return "letters missing"
     if odd:
         return "other words"

@@ -79,14 +79,14 @@ def _rounded(values, places=3):
 def measured(model: Digits, images: torch.Tensor, labels: torch.Tensor, count: int, samples: int) -> dict:
     """The part of the record that a network has."""
     verify(model, images, labels)
-    x, told = model.encode(images[:count]), labels[:count]
+    x, known = model.encode(images[:count]), labels[:count]
     wide = uniform(model.logsnr_range[0], WIDE)
     bands = int(WIDE - model.logsnr_range[0])
-    gaps = trusted_range(model, x, told, bands=bands, samples=samples // 2, proposal=wide, seed=SEED)
+    gaps = trusted_range(model, x, known, bands=bands, samples=samples // 2, proposal=wide, seed=SEED)
     first = torch.tensor([labels.tolist().index(k) for k in range(10)])
     return {
         "range": list(model.proposal.range),
-        "errors": {str(a): squared_errors(model, x[:256], told[:256], a) for a in LEVELS},
+        "errors": {str(a): squared_errors(model, x[:256], known[:256], a) for a in LEVELS},
         "linear": linear_error(model.encode(images[count:]), LEVELS),
         "classes": in_blocks(model, x, samples, model.proposal.range[1]),
         "few": in_blocks(model, x, samples // 4, model.proposal.range[1]),

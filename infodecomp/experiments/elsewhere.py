@@ -114,8 +114,8 @@ class ViT(torch.nn.Module):
         """x (N, 1, 28, 28), t (N,) from 0 (noise) to 1 (picture), label (N,)."""
         patches = self.patch_embed(x).flatten(2).mT + self.pos_embed
         width = patches.shape[2]
-        told = [part.reshape(len(x), 2, width) for part in (_waves(t, width), self.y_encoder(label))]
-        tokens = torch.cat([patches, *told], 1)
+        inputs = [part.reshape(len(x), 2, width) for part in (_waves(t, width), self.y_encoder(label))]
+        tokens = torch.cat([patches, *inputs], 1)
         for layer in self.transformer:
             tokens = layer(tokens)
         return self.unpatch(tokens[:, :16].mT.reshape(len(x), width, 4, 4))
@@ -145,15 +145,15 @@ class UNet(torch.nn.Module):
         """x (N, 1, 28, 28), t (N,) timesteps from 0 to 999, label (N,)."""
         time, kind = _waves(t, 16), self.class_emb(label)
 
-        def told(name: str, value: torch.Tensor) -> torch.Tensor:
+        def shifted(name: str, value: torch.Tensor) -> torch.Tensor:
             both = getattr(self, f"time_proj_{name}")(time) + getattr(self, f"class_proj_{name}")(kind)
             return value + both[:, :, None, None]
 
-        first = told("init", self.init_conv(x))
-        second = told("down1", self.down1(first))
-        lowest = told("btn", self.bottleneck(told("down2", self.down2(second))))
-        up = self.up1_conv(torch.cat([told("up1", self.up1_transpose(lowest)), second], 1))
-        up = self.up2_conv(torch.cat([told("up2", self.up2_transpose(up)), first], 1))
+        first = shifted("init", self.init_conv(x))
+        second = shifted("down1", self.down1(first))
+        lowest = shifted("btn", self.bottleneck(shifted("down2", self.down2(second))))
+        up = self.up1_conv(torch.cat([shifted("up1", self.up1_transpose(lowest)), second], 1))
+        up = self.up2_conv(torch.cat([shifted("up2", self.up2_transpose(up)), first], 1))
         return self.output_head(up)
 
 

@@ -96,8 +96,8 @@ def read_records(out: str | Path) -> dict[str, dict]:
                     raise ValueError("no record")
                 records[record["id"]] = record
             except (ValueError, KeyError, TypeError) as error:
-                told = f"line {number} of {file} is damaged; without that line its item is measured again"
-                raise ValueError(told) from error
+                message = f"line {number} of {file} is damaged; without that line its item is measured again"
+                raise ValueError(message) from error
     return records
 
 
@@ -117,8 +117,8 @@ def settle(out: str | Path, settings: dict, ids: Sequence[str], origin: dict | N
     old = read_settings(out)
     changes = _changes(_flat(old), _flat(now))
     if changes:
-        told = "out must be a new folder or one of a run with the same settings"
-        raise ValueError(f"{told}: {'; '.join(changes)}")
+        must = "out must be a new folder or one of a run with the same settings"
+        raise ValueError(f"{must}: {'; '.join(changes)}")
     if not (out / "items.json").exists():
         save(out / "items.json", json.dumps(list(ids)) + "\n")
     if read_items(out) != list(ids):

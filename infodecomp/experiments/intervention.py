@@ -287,7 +287,7 @@ def report(tasks: dict[str, list[dict]]) -> str:
         lines += ["| correlation with the change | score | r [95 %] | the paper's |", "|---|---|---|---|"]
         for level, found in summary(records).items():
             for name, (r, low, high) in found.items():
-                said = f"{r:.2f} [{low:.2f}, {high:.2f}]" if np.isfinite([r, low, high]).all() else "all the same"
-                lines.append(f"| {level} | {name} | {said} | {PAPER[level].get(name, '')} |")
+                interval = f"{r:.2f} [{low:.2f}, {high:.2f}]" if np.isfinite([r, low, high]).all() else "all the same"
+                lines.append(f"| {level} | {name} | {interval} | {PAPER[level].get(name, '')} |")
         lines.append("")
     return "\n".join(lines)

@@ -82,8 +82,9 @@ def _localization_rows():
 
 def _intervention_rows():
     better = "{cmi} > {attention}".format(**intervention.PAPER["image"])
-    edits = {"omit": "a word omitted", "swap": "a word swapped", "omit-noise": "omitted, from noisy pictures"}
-    ways = {"omit": "O", "swap": "S", "omit-noise": "O, with --start-noise"}
+    edits = {"omit": "a word omitted", "swap": "a word swapped"}
+    edits |= {"omit-noise": "omitted, from noisy pictures", "swap-noise": "swapped, from noisy pictures"}
+    ways = {"omit": "O", "swap": "S", "omit-noise": "O, with --start-noise", "swap-noise": "S, with --start-noise"}
     for name, what in edits.items():
         for level, numbers in intervention.PAPER.items():
             for score, paper in numbers.items():

@@ -85,9 +85,9 @@ def run(
     if len(set(ids)) < len(ids):
         raise ValueError(f"items must have ids of their own, got {Counter(ids).most_common(1)[0][0]!r} twice")
     with locked(out, rank):
-        told = settle(out, settings, ids, origin)
-        if told and rank == 0:
-            print(f"warning: {told}", file=sys.stderr)
+        changed = settle(out, settings, ids, origin)
+        if changed and rank == 0:
+            print(f"warning: {changed}", file=sys.stderr)
         done, own = read_records(out), Path(out) / f"records-{rank:05d}.jsonl"
         _mend(own)
         left = sum(item.id not in done for item in items[rank::world])

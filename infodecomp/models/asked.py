@@ -62,8 +62,8 @@ class AskedModel(Network, Model):
             raise error
         if size is not None and ("height" in why or "width" in why):
             raise ValueError(f"size must be (height, width) that the pipeline takes, got {size}: {why:.200}") from error
-        told = f"{kind(self.pipe)} raises {type(error).__name__}: {why:.200}"
-        raise ValueError(f"name_or_path must lead to a pipeline that can be replayed, {told}") from error
+        reason = f"{kind(self.pipe)} raises {type(error).__name__}: {why:.200}"
+        raise ValueError(f"name_or_path must lead to a pipeline that can be replayed, {reason}") from error
 
     # ------------------------------------------------------------------------------------------------- what is learned
 

@@ -56,7 +56,7 @@ def examine(
     if model.takes_captions and (images is None or captions):
         if images is None:
             x, captions = model.encode([_photograph(name) for name in CAPTIONS]), list(CAPTIONS.values())
-        found["captions", "iˢ and iᵒ"] = _told(model, x, captions, progress)
+        found["captions", "iˢ and iᵒ"] = _captions(model, x, captions, progress)
     return found
 
 
@@ -98,7 +98,7 @@ def _readings(model, x, progress):
     return found
 
 
-def _told(model, x, captions, progress):
+def _captions(model, x, captions, progress):
     """[iˢ, iᵒ, iˢ/iᵒ, its error], means in nats; ValueError if the captions do harm, or too little good."""
     conditions = [model.condition(captions, truncate=True), model.condition(None)]
     with warnings.catch_warnings():  # few draws are meant

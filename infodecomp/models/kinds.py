@@ -43,10 +43,10 @@ def marks(pipeline: dict, scheduler: str, config: dict) -> list[str]:
 def refuse_distilled(found: list[str], guidance: float | None, check: bool = True) -> None:
     """ValueError, if `check`, for marks of a distilled network, unless it takes the guidance scale that is given; and
     for a scale given to a network that takes none."""
-    told = any("guidance scale" in mark for mark in found)
-    if guidance is not None and not told:
+    scaled = any("guidance scale" in mark for mark in found)
+    if guidance is not None and not scaled:
         refuse("guidance", "None, the network is told no guidance scale", guidance)
-    if check and found and not (told and guidance is not None):
+    if check and found and not (scaled and guidance is not None):
         raise ValueError(f"name_or_path must lead to a model that is not distilled, {'; '.join(found)}: {WHY} ({HINT})")
 
 

@@ -109,20 +109,20 @@ class Lesson:
     def _learn_time(self, trial, tolerance):
         """slope and shift: what the network is told of the scheduler's time."""
         times = torch.tensor(trial.times, dtype=torch.float64)
-        told = torch.tensor([flat(call.time)[0].item() for call in trial.calls], dtype=torch.float64)
-        if len(times) != len(told) or times[0] == times[-1]:
-            raise ValueError(f"{ODD} {len(times)} steps at {len(told)} calls of its network")
-        slope = ((told[-1] - told[0]) / (times[-1] - times[0])).item()
-        self.slope, self.shift = slope, (told[0] - slope * times[0]).item()
+        given = torch.tensor([flat(call.time)[0].item() for call in trial.calls], dtype=torch.float64)
+        if len(times) != len(given) or times[0] == times[-1]:
+            raise ValueError(f"{ODD} {len(times)} steps at {len(given)} calls of its network")
+        slope = ((given[-1] - given[0]) / (times[-1] - times[0])).item()
+        self.slope, self.shift = slope, (given[0] - slope * times[0]).item()
         last = self.asker.scheduler.config.get("num_train_timesteps", 1000)
         for slope, shift in ((1, 0), (1 / last, 0), (-1 / last, 1), (-1, last)):  # round numbers, were they rounded
-            if (slope * times + shift - told).abs().max() <= (
+            if (slope * times + shift - given).abs().max() <= (
                 tolerance / 4 if tolerance == HALF else 1e-6
-            ) * told.abs().max():
+            ) * given.abs().max():
                 self.slope, self.shift = slope, shift
-        if (self.slope * times + self.shift - told).abs().max() > tolerance * told.abs().max():
+        if (self.slope * times + self.shift - given).abs().max() > tolerance * given.abs().max():
             raise ValueError(
-                f"{ODD} the network's times {told.tolist()} are no line of the scheduler's {times.tolist()}"
+                f"{ODD} the network's times {given.tolist()} are no line of the scheduler's {times.tolist()}"
             )
 
     def _learn_rows(self):

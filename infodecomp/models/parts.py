@@ -67,15 +67,15 @@ def stand_in(module: Module, **methods: Callable) -> Any:
 
 def fingerprint(parts: list[Module]) -> int:
     """A number that changes when weights of modules are written to, replaced, or get or lose adapters."""
-    told: list[Any] = []
+    marks: list[Any] = []
     for part in parts:
         for tensor in part.parameters():
-            told.append((id(tensor), None if tensor.is_inference() else tensor._version))
+            marks.append((id(tensor), None if tensor.is_inference() else tensor._version))
         for module in part.modules():
             if "scaling" in vars(module):  # a layer with adapters
                 names = "scaling", "_active_adapter", "_disable_adapters", "merged_adapters"
-                told.append(repr([vars(module).get(name) for name in names]))
-    return hash(tuple(told))
+                marks.append(repr([vars(module).get(name) for name in names]))
+    return hash(tuple(marks))
 
 
 def takes_prompt(pipe: Any) -> bool:

@@ -181,7 +181,7 @@ def _excess_table(record):
     return [
         "## Excess error over the exact denoiser, in nats per band of log-SNR (± standard error over pictures)",
         "",
-        "| told | " + " | ".join(f"{a} to {b}" for a, b in pairwise(BANDS)) + " |",
+        "| given | " + " | ".join(f"{a} to {b}" for a, b in pairwise(BANDS)) + " |",
         "|---|" + "---|" * (len(BANDS) - 1),
         *[f"| {name} | " + " | ".join(map(_plus_minus, bands)) + " |" for name, bands in record["excess"].items()],
         "",

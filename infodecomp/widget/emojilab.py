@@ -105,7 +105,7 @@ class EmojiLab(anywidget.AnyWidget):
         """The lab as a piece of a page; without scripts, the map that is stored."""
         state = {"_engine": self._engine, "_first": self._first, "_guide": self._guide | {"page": True}}
         found = first(self.state)
-        return piece(self, "emojilab", state | {"_first": found, "state": self.state}, _figure(found), _said(found))
+        return piece(self, "emojilab", state | {"_first": found, "state": self.state}, _figure(found), _notice(found))
 
     def __repr__(self):
         return f"EmojiLab(state={self.state!r})"
@@ -127,15 +127,15 @@ def first(state: str) -> dict:
     shown = read(state)
     known, caption = emojipack.world(shown.language), shown.caption or shown.name
     place = known.position(_character(known, shown.name))
-    said = emojipack.said(caption)
+    words_of = emojipack.words_of(caption)
 
     def masks(key, alone):
-        rest = "" if alone else " ".join(k for k in said if k != key)
+        rest = "" if alone else " ".join(k for k in words_of if k != key)
         return known.fits(rest), known.fits(f"{rest} {key}".strip())
 
     words = [
         [key, written, *([[int(m.sum()), bool(m[place])] for m in masks(key, alone)] for alone in (False, True))]
-        for key, written in said.items()
+        for key, written in words_of.items()
     ]
     about = {"picture": _face(place), "name": shown.name, "many": len(known), "words": words}
     if not shown.word:
@@ -196,5 +196,5 @@ def _figure(found):
     return figure
 
 
-def _said(found):
+def _notice(found):
     return f"The lab needs scripts. {found['name']}, drawn by OpenMoji (CC BY-SA 4.0)."

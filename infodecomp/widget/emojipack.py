@@ -89,18 +89,18 @@ def world(language: str = "en") -> Emoji:
 
 def keys(name: str) -> list[str]:
     """A name's words, as they are counted."""
-    return [key for key, _ in _said(name)]
+    return [key for key, _ in _words(name)]
 
 
-def said(name: str) -> dict[str, str]:
+def words_of(name: str) -> dict[str, str]:
     """A name's words, each once: as it is counted, and as it is written."""
     found: dict[str, str] = {}
-    for key, written in _said(name):
+    for key, written in _words(name):
         found.setdefault(key, written)
     return found
 
 
-def _said(name):
+def _words(name):
     words = [word_at(name, *unit[:2]) for unit in units(name) if is_word(unit[2])]
     return [(alike(word), word) for word in words]
 

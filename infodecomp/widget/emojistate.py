@@ -47,10 +47,10 @@ def checked(picture: str, word: str = "", **options: Any) -> State:
     caption = " ".join(check_text("caption", state.caption).replace("_", " ").split())
     if caption:
         known.fits(caption)
-    said = keys(caption or name)
+    words = keys(caption or name)
     found = keys(word)
-    if word.strip() and (len(found) != 1 or found[0] not in said):
-        refuse("word", f"one of {said}", word)
+    if word.strip() and (len(found) != 1 or found[0] not in words):
+        refuse("word", f"one of {words}", word)
     return State(name, found[0] if found else "", state.alone, "" if caption == name else caption, state.language, seed)
 
 

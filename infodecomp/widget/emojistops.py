@@ -13,7 +13,7 @@ STOPS: tuple[dict[str, Any], ...] = (
         "title": "Sunglasses",
         "state": {"picture": "😎", "word": "sunglasses"},
         "sentence": "Take the word “sunglasses” away: which emoji could it still be?",
-        "question": "How many nats does the word tell? And why is there colour beside the face, where nothing is?",
+        "question": "How many nats is the word worth? And why is there colour beside the face, where nothing is?",
         "answer": "{context} emoji are a “smiling face with …”, {fits} of them has sunglasses: ln {context}"
         " = {nats}. Without the word the denoiser believes a little in each of them, with it in this one only. So the"
         " word also takes the horns, hands and hearts of the others away.",
@@ -21,18 +21,18 @@ STOPS: tuple[dict[str, Any], ...] = (
     {
         "title": "One word alone",
         "state": {"picture": "😎", "word": "sunglasses", "alone": True},
-        "sentence": "The same word, but nothing else is said: all emoji are possible.",
-        "question": "Does it now tell more, or less? Is its map still on the glasses?",
+        "sentence": "The same word without the others: all emoji are possible.",
+        "question": "Is it now worth more, or less? Is its map still on the glasses?",
         "answer": "More: of {context} emoji {fits} fit, ln({context}/{fits}) = {nats}. What the other words"
-        " told before, this one has to tell now.",
+        " carried before, this one has to carry now.",
     },
     {
         "title": "A redundant word",
         "state": {"picture": "😂", "word": "tears"},
-        "sentence": "Here every word but one is said: “face with … of joy”.",
+        "sentence": "Here every word but one is given: “face with … of joy”.",
         "question": "What does “tears” add?",
         "answer": "Nothing: {context} emoji fits without the word, and it is this one. Change to “alone”, and the word"
-        " tells a lot.",
+        " is worth a lot.",
     },
     {
         "title": "The hour hand",
@@ -53,7 +53,7 @@ STOPS: tuple[dict[str, Any], ...] = (
         "title": "Your own caption",
         "state": {"picture": "😎", "word": "smiling", "caption": "smiling sunglasses"},
         "sentence": "No emoji is called “smiling sunglasses”. A caption is any set of words, in any order.",
-        "question": "What does “smiling” tell after “sunglasses”? Then ask a caption of your own.",
+        "question": "What does “smiling” add after “sunglasses”? Then ask a caption of your own.",
         "answer": "{context} emoji have “sunglasses”, {fits} of them smiles: ln {context} = {nats}. The other one"
         " is a pair of glasses without a face.",
     },
@@ -63,10 +63,10 @@ STOPS: tuple[dict[str, Any], ...] = (
 @cache
 def stops() -> list[dict]:
     """The guided stops: [{title, sentence, question, answer, state}], every number counted here."""
-    return [stop | {"state": link(checked(**stop["state"])), "answer": _told(stop)} for stop in STOPS]
+    return [stop | {"state": link(checked(**stop["state"])), "answer": _answer(stop)} for stop in STOPS]
 
 
-def _told(stop):
+def _answer(stop):
     state, known = checked(**stop["state"]), world()
     caption = state.caption or state.name
     rest = "" if state.alone else " ".join(word for word in caption.split() if word != state.word)

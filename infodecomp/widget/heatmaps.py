@@ -21,7 +21,7 @@ from .page import bundle, piece, style
 
 
 class HeatMaps(anywidget.AnyWidget):
-    """What each word of a caption tells about a picture: words with their nats, and the chosen word's map on it.
+    """How much each word of a caption is worth for a picture: words with their nats, and the chosen word's map on it.
 
     HeatMaps(maps) shows WordMaps or ConceptMaps on their own picture, HeatMaps(image, maps) maps on a given one. Lists
     of them, as word_maps of several images gives, make one widget with a choice of pictures; of one picture and
@@ -175,7 +175,7 @@ class HeatMaps(anywidget.AnyWidget):
         each = []
         for word in self.words:
             layers = {kind: layers[word] for kind, layers in self._shown.kinds.items() if word in layers}
-            totals = [f"{kind} {_told(layer)}" for kind, layer in layers.items() if "nats" in layer]
+            totals = [f"{kind} {_nats_text(layer)}" for kind, layer in layers.items() if "nats" in layer]
             each.append(f"{word}: {', '.join(totals)} nats" if totals else word)
         h, w = self._shown.size
         more = f"; picture {self.item + 1} of {len(self._items)}" if len(self._items) > 1 else ""
@@ -200,6 +200,6 @@ _explicit = inspect.signature(HeatMaps.__init__)  # which traitlets hides
 HeatMaps.__signature__ = _explicit.replace(parameters=list(_explicit.parameters.values())[1:])  # type: ignore
 
 
-def _told(layer):
+def _nats_text(layer):
     counted = f" (counted {layer['counted']:.2f})" if "counted" in layer else ""
     return total(layer) + counted + (" within 2 s.e. of 0" if near_zero(layer) else "")

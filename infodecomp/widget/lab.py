@@ -27,7 +27,7 @@ class SceneLab(anywidget.AnyWidget):
     """The scenes as a laboratory: compose one, edit its caption, and see exact nats, estimates and maps converge.
 
     scene: a Scene of infodecomp.scenes; None: one of its own. text: a text of the grammar, of this scene or not; None:
-    its shortest caption. word: one of the text's ("left of" is one), or its position; None: the one that tells most.
+    its shortest caption. word: one of the text's ("left of" is one), or its position; None: the one with most nats.
     question: "CMI" (the word given the rest), "MI" (the word alone), "against" (the word's alternatives), "caption"
     (against nothing) or "order" (the same words in any order). kind: "standard" or "orthogonal". seed: of the noise.
     logsnr: of the noisy picture, −16 to 8. By default a word given the rest, by iˢ, which meets the counted nats.

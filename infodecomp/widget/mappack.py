@@ -12,9 +12,9 @@ from .page import palette, url
 
 BASE64 = (string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/").encode()
 MEANINGS = {  # of the kinds of WordMaps: beside their name, and in a sentence
-    "MI": ("alone", "What the word alone tells about the picture."),
+    "MI": ("alone", "The information of the word alone about the picture."),
     "CMI": ("given the rest", "What the word adds when the rest of the caption is known."),
-    "against": ("alternatives", "What the word tells against the words that could stand in its place."),
+    "against": ("alternatives", "The information of the word against the words that could stand in its place."),
     "minimum": ("", "Redundancy is what the word that says less says."),
     "overlap": ("", "Redundancy is the excess of both words' nats over those of the two together."),
     ATTENTION: ("", "Where the network looks while it reads the word. These are no nats."),

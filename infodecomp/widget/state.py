@@ -24,11 +24,11 @@ def link(
     logsnr: float = -5.0,
 ) -> str:
     """The state of a lab as one str; word may be the word itself, where it first stands; None: see telling()."""
-    said = [unit[2] for unit in units(text, grammar.PHRASES)]
+    words = [unit[2] for unit in units(text, grammar.PHRASES)]
     word = telling(scene, text) if word is None else word
-    if isinstance(word, str) and word not in said:
-        raise ValueError(f"word must be one of {said}, got {word!r:.60}")
-    word = said.index(word) if isinstance(word, str) else word
+    if isinstance(word, str) and word not in words:
+        raise ValueError(f"word must be one of {words}, got {word!r:.60}")
+    word = words.index(word) if isinstance(word, str) else word
     layout = next((name for name, place in LAYOUTS.items() if place == scene[:2]), None)
     things = [f"{t.state} {t.colour} {t.noun}" for t in scene[3:]]
     logsnr = int(logsnr) if isinstance(logsnr, float) and logsnr.is_integer() else logsnr  # as JavaScript writes it
@@ -37,12 +37,12 @@ def link(
 
 
 def telling(scene: Scene, text: str) -> int:
-    """The position of the word that tells most given the rest, by counting; 0 if none tells a positive number."""
+    """The position of the word with most nats given the rest, by counting; 0 if none has a positive number."""
 
     def nats(unit):
         rest = without(text, *unit[:2])
-        told = meaning.information(scene, text, rest) if meaning.possible(rest) else 0.0
-        return told if told > 0 else 0.0  # also of what is undefined: a text of another scene
+        worth = meaning.information(scene, text, rest) if meaning.possible(rest) else 0.0
+        return worth if worth > 0 else 0.0  # also of what is undefined: a text of another scene
 
     found = [nats(unit) for unit in units(text, grammar.PHRASES)]
     return int(np.argmax(found)) if found else 0

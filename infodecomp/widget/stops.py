@@ -21,7 +21,7 @@ STOPS: tuple[dict[str, Any], ...] = (
     {
         "title": "“red”",
         "sentence": "The caption says all but the state of things; the chosen word is “red”, given all the others.",
-        "question": "Four colours were possible and equally likely: how many nats must the word tell, and on which"
+        "question": "Four colours were possible and equally likely: how many nats must the word have, and on which"
         " pixels?",
         "answer": "ln 4 = {colour} nats, on the cat alone, and only where its colour shows: eyes and ground are the"
         " same in all four.",
@@ -30,9 +30,9 @@ STOPS: tuple[dict[str, Any], ...] = (
     {
         "title": "“moon”",
         "sentence": "This caption says the night twice: “by night under the moon”.",
-        "question": "What does “moon” tell alone, and what given the rest? Switch between the two.",
+        "question": "How many nats has “moon” alone, and how many given the rest? Switch between the two.",
         "answer": "Alone {moon} = ln 2 nats, all over the sky; given “by night” {moon_given_night}. What two words both"
-        " tell counts once in the caption.",
+        " carry counts once in the caption.",
         "state": {"scene": NIGHT, "text": f"{ONCE} moon", "word": "moon", "question": "MI", "logsnr": -6.0},
     },
     {
@@ -47,7 +47,7 @@ STOPS: tuple[dict[str, Any], ...] = (
         "title": "“green”",
         "sentence": "The cat is red; the caption says “green”.",
         "question": "What will iˢ and i° say of “green”? One of them cannot be trusted as a score of fit.",
-        "answer": "By counting, the word is infinitely wrong; of pictures blurred by the world’s 0.1 it tells {misfit}"
+        "answer": "By counting, the word is infinitely wrong; of pictures blurred by the world’s 0.1 it has {misfit}"
         " nats, and iˢ converges there, slowly: few draws carry it. i° is a mean of squares: it is large and positive."
         " It measures how far the word moves the denoiser, not whether it should.",
         "state": {"scene": DAY, "text": WRONG, "word": "green", "question": "CMI", "logsnr": 4.0},
@@ -55,16 +55,16 @@ STOPS: tuple[dict[str, Any], ...] = (
     {
         "title": "“left of”",
         "sentence": "“Left of” alone says that two things stand side by side, not one above the other.",
-        "question": "Given all the other words it tells more than alone. What, and how much?",
+        "question": "Given all the other words it has more nats than alone. How many, and what are they about?",
         "answer": "Alone {side} = ln 2, given the rest {side_given_rest} = ln 4: which of the two stands on which side"
-        " is told by the relation and the nouns together, by neither without the other.",
+        " follows from the relation and the nouns together, from neither without the other.",
         "state": {"scene": DAY, "text": PLAIN, "word": "left of", "question": "CMI", "logsnr": -6.0},
     },
     {
         "title": "all shuffled",
         "sentence": "A bag of words knows which words are there, not in which order. The question compares the caption"
         " with its own words in every order that the grammar allows.",
-        "question": "How much does the order tell here? And would “right” for “left” change anything for such an"
+        "question": "How many nats has the order here? And would “right” for “left” change anything for such an"
         " encoder?",
         "answer": "{order} = ln 4 nats: whose colour is whose, who stands left. To the bag “left” and “right” are the"
         " same: each of its orders with the one has a twin with the other, of the same scene.",
@@ -88,8 +88,8 @@ STOPS: tuple[dict[str, Any], ...] = (
 def stops() -> list[dict]:
     """The guided stops: [{title, sentence, question, answer, state}], every number computed here, exactly."""
     numbers = {name: text.replace("-", "−") for name, text in _numbers().items()}
-    told = ("question", "answer")
-    return [t | {k: t[k].format(**numbers) for k in told} | {"state": link(**t["state"])} for t in STOPS]
+    texts = ("question", "answer")
+    return [t | {k: t[k].format(**numbers) for k in texts} | {"state": link(**t["state"])} for t in STOPS]
 
 
 def _numbers():
@@ -110,7 +110,7 @@ def _numbers():
 
 
 def nats_of_order(scene: Scene, text: str) -> float:
-    """What a caption of two colours and two nouns tells beyond its words in any order, exact nats."""
+    """What a caption of two colours and two nouns has beyond its words in any order, exact nats."""
     words, found = text.split(), set()
     colours, nouns = ([w for w in words if grammar.CLASS[w] == kind] for kind in ("colour", "noun"))
     for a in (colours, colours[::-1]):

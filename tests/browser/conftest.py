@@ -23,8 +23,8 @@ def complaints(browser):
 
     def found():
         browser.execute_script(AXE.read_text(encoding="utf-8"))
-        told = browser.execute_async_script("axe.run().then(arguments[0])")
-        assert len(told["passes"]) > 10
-        return [(v["id"], v["nodes"][0]["html"]) for v in told["violations"] if v["impact"] in ("serious", "critical")]
+        axe = browser.execute_async_script("axe.run().then(arguments[0])")
+        assert len(axe["passes"]) > 10
+        return [(v["id"], v["nodes"][0]["html"]) for v in axe["violations"] if v["impact"] in ("serious", "critical")]
 
     return found

@@ -225,13 +225,13 @@ def test_another_language(page):
 
 
 def test_guided_stops(page):
-    for number, told in enumerate(stops()[:3]):
+    for number, stop in enumerate(stops()[:3]):
         find(page, f"input[name$='-stop'][value='{number}']").click()
-        wait(page, lambda p, told=told: data(p, "state") == told["state"])
-        panel = find(page, ".told")
-        assert told["question"] in panel.text and told["answer"] not in panel.text
+        wait(page, lambda p, stop=stop: data(p, "state") == stop["state"])
+        panel = find(page, ".stop")
+        assert stop["question"] in panel.text and stop["answer"] not in panel.text
         panel.find_element(By.TAG_NAME, "summary").click()
-        assert told["answer"] in panel.text
+        assert stop["answer"] in panel.text
 
 
 def test_lost_packs_and_links_are_said(browser, file, tmp_path):

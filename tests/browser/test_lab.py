@@ -7,7 +7,7 @@ import matplotlib
 import numpy as np
 import pytest
 import torch
-from lab_truth import asked, log_prob, told
+from lab_truth import asked, engine_scene, log_prob
 from PIL import Image
 from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.common.by import By
@@ -128,10 +128,10 @@ def test_guided_stop(page, number):
     stop, chosen = stops()[number], read(stops()[number]["state"])
     radio(page, "stop", number).click()
     assert page.execute_script("return document.querySelector('a.link').hash") == f"#lab:{stop['state']}"
-    told = page.find_element(By.CSS_SELECTOR, ".told")
-    assert stop["question"] in told.text and stop["answer"] not in told.text
-    told.find_element(By.TAG_NAME, "summary").click()
-    assert stop["answer"] in told.text
+    panel = page.find_element(By.CSS_SELECTOR, ".stop")
+    assert stop["question"] in panel.text and stop["answer"] not in panel.text
+    panel.find_element(By.TAG_NAME, "summary").click()
+    assert stop["answer"] in panel.text
     samples(page, 1600 if number == 3 else 640)
     found = numbers(page)
     place = units(chosen["text"], grammar.PHRASES)[chosen["word"]]
@@ -144,8 +144,8 @@ def test_guided_stop(page, number):
         assert exact == pytest.approx(math.log(4), abs=5e-4)
     else:
         y, given = asked(chosen["text"], chosen["question"], place)
-        told_less = log_prob(chosen["scene"], given)
-        assert exact == pytest.approx(log_prob(chosen["scene"], y) - told_less, abs=5e-4)
+        log_prob_less = log_prob(chosen["scene"], given)
+        assert exact == pytest.approx(log_prob(chosen["scene"], y) - log_prob_less, abs=5e-4)
     nats, error = value(found["iˢ, estimated"])
     assert abs(nats - exact) < 4 * error and 0 < error and (number != 3 or nats < -3 * error)
 
@@ -171,8 +171,8 @@ def test_same_link_same_numbers(page, file, engine):
         code = """const [scene, text, seed, count] = arguments, e = engine.estimator(scene, text, seed);
         for (let i = 0; i < count; i++) e.step();
         return ["standard", "orthogonal"].map((kind) => e.totals(kind)[e.names.indexOf("CMI 1")])"""
-        told_by_engine = engine(code, told(chosen["scene"]), chosen["text"], chosen["seed"], count)
-        for row, expected in zip(("iˢ, estimated", "i°, estimated"), told_by_engine, strict=True):
+        by_engine = engine(code, engine_scene(chosen["scene"]), chosen["text"], chosen["seed"], count)
+        for row, expected in zip(("iˢ, estimated", "i°, estimated"), by_engine, strict=True):
             assert value(shown[row]) == pytest.approx(expected, abs=5.1e-4)
     page.get(file.as_uri())
     scene = idc.scenes.scenes()[777]
@@ -186,7 +186,7 @@ def test_same_link_same_numbers(page, file, engine):
     page.get(file.as_uri() + "#lab:text=nonsense")
     page.refresh()
     samples(page)
-    assert "could not be read" in page.find_element(By.CSS_SELECTOR, ".told").text
+    assert "could not be read" in page.find_element(By.CSS_SELECTOR, ".stop").text
     assert state(page)["text"] == "the red cat left of the blue boat"
 
 
@@ -205,7 +205,7 @@ def test_words_and_map_show_the_numbers(page, engine, kind, way):
     code = """const [scene, text, seed, count, kind, name] = arguments, e = engine.estimator(scene, text, seed);
     for (let i = 0; i < count; i++) e.step();
     return [[...e.view(name, kind).map], e.names, e.totals(kind)]"""
-    arguments = told(chosen["scene"]), chosen["text"], chosen["seed"], count, kind, f"{way} 1"
+    arguments = engine_scene(chosen["scene"]), chosen["text"], chosen["seed"], count, kind, f"{way} 1"
     values, names, totals = engine(code, *arguments)
     truth = counted(chosen, way)
     totals = [totals[names.index(f"{way} {i}")] for i in range(len(truth))]
@@ -268,7 +268,7 @@ def test_a_click_on_a_word_asks_for_it_and_shows_its_map(page, file, engine):
     code = """const [scene, text, seed, count] = arguments, e = engine.estimator(scene, text, seed);
     for (let i = 0; i < count; i++) e.step();
     return [1, 5].map((word) => [...e.view(`CMI ${word}`, "standard").map])"""
-    maps = engine(code, told(chosen["scene"]), chosen["text"], chosen["seed"], count)
+    maps = engine(code, engine_scene(chosen["scene"]), chosen["text"], chosen["seed"], count)
     alike = np.corrcoef([seen[1], seen[5], *maps])
     assert alike[0, 2] > 0.99 and alike[1, 3] > 0.99 and abs(alike[0, 3]) < 0.2 and abs(alike[0, 1]) < 0.2
 
@@ -277,15 +277,15 @@ def test_bars_meet_the_counted_marks(page):
     """A lab opens with i^s, which has to: each word's bar ends within its errors of its mark."""
     samples(page, 640)
     truth = counted(state(page), "CMI")
-    told = 0
+    count = 0
     for (text, left, width), exact in zip(bars(page), truth, strict=True):
         estimated, mark = text.split("counted ")
         nats, error = value(estimated)
         assert float(mark) == pytest.approx(exact, abs=5e-4) and abs(nats - exact) <= 4 * error + 0.005
         if exact > 0.1:
             assert abs(width - left) <= (4 * error + 0.01) * left / exact
-            told += 1
-    assert told == 5
+            count += 1
+    assert count == 5
 
 
 @pytest.mark.parametrize("number", [None, 5])
@@ -353,14 +353,14 @@ def test_a_question_that_cannot_be_asked(page):
     press(page, "Play")
     WebDriverWait(page, 10).until(lambda p: "Not played" in p.find_element(By.CSS_SELECTOR, ".lab-live").text)
     assert page.execute_script("return document.activeElement.closest('.lab-live') !== null")
-    told = page.find_element(By.CSS_SELECTOR, ".told").text
-    assert stops()[0]["question"] in told  # it stays while the reader tries things out
+    panel = page.find_element(By.CSS_SELECTOR, ".stop").text
+    assert stops()[0]["question"] in panel  # it stays while the reader tries things out
 
 
 def test_a_stop_opens_from_its_link_and_edits_keep_the_focus(page, file):
     page.get("about:blank")
     page.get(f"{file.as_uri()}#lab:{stops()[0]['state']}")
-    assert stops()[0]["question"] in page.find_element(By.CSS_SELECTOR, ".told").text
+    assert stops()[0]["question"] in page.find_element(By.CSS_SELECTOR, ".stop").text
     assert radio(page, "stop", 0).is_selected()
     more(page)
     page.find_element(By.CSS_SELECTOR, ".edit select").send_keys(Keys.ARROW_DOWN)
@@ -379,9 +379,9 @@ def test_a_stop_opens_from_its_link_and_edits_keep_the_focus(page, file):
     WebDriverWait(page, 5).until(lambda p: "logsnr=-5" in p.current_url and state(p)["logsnr"] == -5)
     page.execute_script("location.hash = '#how-to-read-it'")  # any other anchor of the page
     page.execute_async_script("setTimeout(arguments[0], 100)")
-    assert stops()[0]["question"] in page.find_element(By.CSS_SELECTOR, ".told").text
+    assert stops()[0]["question"] in page.find_element(By.CSS_SELECTOR, ".stop").text
     page.execute_script("location.hash = '#lab:nonsense'")
-    WebDriverWait(page, 5).until(lambda p: "could not be read" in p.find_element(By.CSS_SELECTOR, ".told").text)
+    WebDriverWait(page, 5).until(lambda p: "could not be read" in p.find_element(By.CSS_SELECTOR, ".stop").text)
 
 
 def test_a_word_that_tells_nothing(page):

@@ -17,7 +17,7 @@ test("the words of every name in every language are the package’s", () => {
 test("captions fit as many pictures as the package counts", () => {
   assert.ok(values.counts.length > 200);
   for (const { language, caption, count } of values.counts)
-    assert.equal(worlds[language].fitting(worlds[language].said(caption).map(([key]) => key)).length, count, caption);
+    assert.equal(worlds[language].fitting(worlds[language].wordsOf(caption).map(([key]) => key)).length, count, caption);
 });
 
 test("what no emoji has is refused with the nearest, what fits none with its largest part", () => {

@@ -5,14 +5,14 @@ const SHOWN = 24; // thumbnails of a context
 /** What counting says of a state: {name, picture, many, words, word, context, fits, faces, truth, refusal}. */
 export function caseOf(world, state) {
   const picture = world.find(state.name);
-  const said = world.said(state.caption || state.name);
-  const keys = said.map(([key]) => key);
+  const written = world.wordsOf(state.caption || state.name);
+  const keys = written.map(([key]) => key);
   const asked = (key) => {
     const rest = state.alone ? [] : keys.filter((other) => other !== key);
     const [context, fits] = [world.fitting(rest), world.fitting([...rest, key])];
     return { context, fits, belongs: [context.includes(picture), fits.includes(picture)] };
   };
-  const words = said.map(([key, text]) => {
+  const words = written.map(([key, text]) => {
     const { context, fits, belongs } = asked(key);
     return { key, text, ...worth(context.length, fits.length, belongs) };
   });

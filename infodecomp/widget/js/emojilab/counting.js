@@ -4,16 +4,16 @@ import { many, sentence } from "./telling.js";
 
 /** The sentence that counts, and thumbnails of what fits the context, marked where the word fits too. */
 export function counting(lab) {
-  const told = make("p", { className: "count" });
+  const counted = make("p", { className: "count" });
   const fitting = make("div", { className: "fitting", role: "group" });
   fitting.setAttribute("aria-label", "Emoji that fit the context; a frame marks those that the word fits too");
   fitting.addEventListener("click", ({ target }) => choose(lab, target));
   return {
-    elements: [told, fitting],
-    text: () => told.textContent,
+    elements: [counted, fitting],
+    text: () => counted.textContent,
     update() {
       const { faces = [], words, word } = lab.case;
-      told.replaceChildren(...sentence(lab.case));
+      counted.replaceChildren(...sentence(lab.case));
       const count = words.find(({ key }) => key === word)?.count ?? 0;
       fitting.replaceChildren(...faces.map((one) => thumbnail(lab, one)));
       if (count > faces.length && faces.length)

@@ -144,7 +144,7 @@ class Lab {
     if (world.find(state.name) === undefined) return null;
     const name = world.nameOf(state.name);
     const caption = state.caption === name ? "" : state.caption;
-    const keys = world.said(caption || name).map(([key]) => key);
+    const keys = world.wordsOf(caption || name).map(([key]) => key);
     const refusal = caption ? world.refusal(keys) : "";
     this.words.refuse(refusal);
     if (refusal || (state.word && !keys.includes(state.word))) return null;
@@ -191,9 +191,9 @@ class Lab {
     if (!(this.truth > 0) || !Number.isFinite(this.truth)) return;
     const { context, picture, fits } = this.case;
     const places = [picture, ...context.filter((k) => k !== picture)];
-    const said = Uint8Array.from(places, (k) => Number(fits.has(k)));
+    const marks = Uint8Array.from(places, (k) => Number(fits.has(k)));
     this.running = true;
-    this.team.measure({ levels: this.faces.pictures(places), fits: said, seed: this.state.seed, slowly: !this.quiet });
+    this.team.measure({ levels: this.faces.pictures(places), fits: marks, seed: this.state.seed, slowly: !this.quiet });
   }
 
   restart() {

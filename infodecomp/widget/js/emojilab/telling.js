@@ -13,7 +13,7 @@ export function natsText(nats) {
 
 /** What counting says of the chosen word, as parts of a paragraph. */
 export function sentence({ words, word, alone, many: all }) {
-  if (!word) return ["Under each word stands what it tells, by counting. Click one to see where in the picture it is."];
+  if (!word) return ["Under each word stand its nats, by counting. Click one to see where in the picture they are."];
   const { count, fitting, nats, text } = words.find(({ key }) => key === word);
   const rest = words.filter(({ key }) => key !== word);
   const [of, also] =
@@ -23,7 +23,7 @@ export function sentence({ words, word, alone, many: all }) {
   if (nats === undefined) return [`${of}. This one is not among them, so the word cannot be asked about it.`];
   if (nats === -Infinity)
     return [of, also, strong(text), ", but not this one: by counting the word is infinitely wrong, −∞ nats."];
-  if (nats === 0) return [of, also, strong(text), ". The other words tell it already: it adds nothing."];
+  if (nats === 0) return [of, also, strong(text), ". It follows from the other words: it adds nothing."];
   const ratio = fitting === 1 ? many(count) : `(${many(count)}/${many(fitting)})`;
   return [of, also, strong(text), `: ln ${ratio} = `, strong(`${nats.toFixed(2)} nats`), "."];
 }

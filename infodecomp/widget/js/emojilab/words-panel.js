@@ -22,13 +22,13 @@ export function wordsPanel(lab) {
     elements: [make("div", { className: "name" }, small, words), ways, form, refused],
     refuse: (line) => (refused.textContent = line),
     update() {
-      const { word, own, caption: said, name } = lab.case;
+      const { word, own, caption: written, name } = lab.case;
       const focused = words.contains(document.activeElement);
       small.replaceChildren(lab.face(lab.case));
       words.replaceChildren(...lab.case.words.map((one) => wordButton(lab, one)));
       if (focused) (words.querySelector("[aria-pressed=true]") ?? words.firstChild)?.focus({ preventScroll: true });
       check(lab, "way", String(lab.case.alone));
-      if (document.activeElement !== caption) caption.value = own ? said : name;
+      if (document.activeElement !== caption) caption.value = own ? written : name;
       refused.textContent = word || own ? refused.textContent : "";
     },
   };

@@ -41,7 +41,7 @@ export class World {
   }
 
   /** The words of a name or caption, each once: [[as counted, as written]]. */
-  said(text) {
+  wordsOf(text) {
     const parts = text.split(/\s+/).filter((part) => keyOf(part));
     const keys = this.sets.find(({ name }) => name === text)?.keys ?? parts.map(keyOf);
     const found = new Map();

@@ -9,7 +9,7 @@ const NOTHING = 1e-10; // what a word may leave to the rest and still decide all
 const CELLS_COST = 8;
 
 /**
- * What a caption's fitting pictures tell after its context's, by the exact denoiser: noise after noise.
+ * The information of a caption after its context, by the exact denoiser: noise after noise.
  *
  * levels: Uint8Array (count · length) of the context's pictures, of which the first is seen; fits: which of them the
  * caption fits, the first among them. Totals are iˢ's, ½ (|ε − ε̂(context)|² − |ε − ε̂(caption)|²), which is the count
@@ -22,7 +22,7 @@ export class Estimate {
     this.varying = varyingOf(levels, count, this.whole);
     this.space = spaceOf(levels, count, this.varying, this.next);
     const fresh = () => new Float64Array(count);
-    Object.assign(this, { logits: fresh(), given: fresh(), said: fresh() });
+    Object.assign(this, { logits: fresh(), given: fresh(), fitted: fresh() });
     Object.assign(this, { noises: 0, sum: 0, squares: 0, sums: new Float64Array(this.varying.length) });
     this.proposal = new Proposal(this.space.halves);
     this.pilot();
@@ -49,7 +49,7 @@ export class Estimate {
 
   /** The integrand of iˢ at a log-SNR over the density; adds that of iᵒ to the map. */
   evaluate(logsnr, sign, density) {
-    const { logits, given, said, fits, count, space } = this;
+    const { logits, given, fitted, fits, count, space } = this;
     const s = Math.exp(logsnr / 2);
     let top = 0;
     for (let k = 0; k < count; k++) {
@@ -66,10 +66,10 @@ export class Estimate {
     this.cost = 0.3 * count + CELLS_COST;
     if (fitting > all * (1 - NOTHING)) return 0;
     for (let k = 0; k < count; k++) {
-      said[k] = fits[k] ? given[k] / fitting : 0;
+      fitted[k] = fits[k] ? given[k] / fitting : 0;
       given[k] /= all;
     }
-    const value = space.compare(given, said, (s * s) / 2 / density);
+    const value = space.compare(given, fitted, (s * s) / 2 / density);
     this.cost += space.cost;
     return value;
   }
@@ -85,7 +85,7 @@ export class Estimate {
   }
 }
 
-/** Where pictures differ: all else tells nothing. */
+/** Where pictures differ: all else holds nothing. */
 function varyingOf(levels, count, length) {
   const found = [];
   for (let j = 0; j < length; j++) {

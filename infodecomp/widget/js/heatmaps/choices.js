@@ -31,8 +31,8 @@ function captionWords(chosen) {
   const totals = totalsOf(chosen);
   return chosen.item.caption.map(([text, word]) => {
     if (word === null) return make("span", { className: "word", textContent: text });
-    const said = make("span", {}, make("bdi", { textContent: text }), ...totals(word));
-    const label = choice(chosen, "word", word, said, "");
+    const content = make("span", {}, make("bdi", { textContent: text }), ...totals(word));
+    const label = choice(chosen, "word", word, content, "");
     label.addEventListener("pointerenter", ({ pointerType }) => pointerType === "mouse" && chosen.hover(word));
     label.addEventListener("pointerleave", () => chosen.hover(null));
     label.addEventListener("focusin", ({ target }) => target.matches(":focus-visible") && chosen.hover(word));

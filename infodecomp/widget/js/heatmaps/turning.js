@@ -10,13 +10,13 @@ function sliding(chosen) {
   const [name, title] = chosen.state.film;
   const slider = make("input", { type: "range", min: 0, max: items.length - 1, step: 1 });
   slider.addEventListener("input", () => chosen.turn(Number(slider.value)));
-  const said = make("span", { className: "samples" });
+  const moment = make("span", { className: "samples" });
   return {
-    element: make("label", { className: "film", title }, name, slider, said),
+    element: make("label", { className: "film", title }, name, slider, moment),
     update() {
       slider.value = chosen.get("item");
-      said.textContent = chosen.item.moment;
-      slider.setAttribute("aria-valuetext", `${said.textContent} ${name}`);
+      moment.textContent = chosen.item.moment;
+      slider.setAttribute("aria-valuetext", `${moment.textContent} ${name}`);
     },
   };
 }

@@ -9,8 +9,8 @@ export function views(chosen) {
   const readout = make("output");
   readout.setAttribute("aria-live", "polite");
   let pointed = null; // [word, cell]
-  const said = () => cellText(chosen, ...(pointed ?? [null, null]));
-  const read = () => (readout.textContent = chosen.get("original") ? "" : said());
+  const cell = () => cellText(chosen, ...(pointed ?? [null, null]));
+  const read = () => (readout.textContent = chosen.get("original") ? "" : cell());
   const point = (word, cell) => {
     pointed = cell && [word, cell];
     read();

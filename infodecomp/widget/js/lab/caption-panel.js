@@ -35,7 +35,7 @@ function edits(lab) {
   const { engine, state } = lab;
   const units = engine.units(state.text);
   const unit = units[state.word];
-  if (!unit) return ["Nothing is said."];
+  if (!unit) return ["The caption is empty."];
   const word = unit[2];
   const variants = engine.wordings(state.text, unit);
   const change = (other) => lab.change({ text: variants.find((variant) => variant.word === other).text });

@@ -43,14 +43,14 @@ function makeScreen(lab) {
   const pictures = ["first", "second"].map((which) => canvas(lab.world.size, `made under the ${which} prompt`));
   const texts = pictures.map(() => make("figcaption"));
   const strip = make("div", { className: "strip" }, ...pictures.map((picture, i) => figure(picture, texts[i])));
-  const said = make("p", { className: "progress" });
-  said.setAttribute("aria-live", "polite");
-  const element = make("div", { className: "played", hidden: true }, said, strip);
+  const status = make("p", { className: "progress" });
+  status.setAttribute("aria-live", "polite");
+  const element = make("div", { className: "played", hidden: true }, status, strip);
   return {
     element,
     begin() {
       element.hidden = false;
-      said.textContent = "From one noise, under both texts:";
+      status.textContent = "From one noise, under both texts:";
       lab.prompts().forEach((prompt, i) => {
         texts[i].textContent = `made under ${prompt}`;
         pictures[i].setAttribute("aria-label", texts[i].textContent);
@@ -60,8 +60,8 @@ function makeScreen(lab) {
     show(frame) {
       const last = frame.step === frame.steps;
       if (!lab.quiet || last) frame.pictures.forEach((rgba, i) => paintBytes(pictures[i], rgba, lab.world.size));
-      if (!frame.steps) said.textContent = `Not played: ${lab.whyNotAsked()}.`;
-      else if (last) said.textContent = `Both made from one noise, ${frame.steps} steps of Heun’s method.`;
+      if (!frame.steps) status.textContent = `Not played: ${lab.whyNotAsked()}.`;
+      else if (last) status.textContent = `Both made from one noise, ${frame.steps} steps of Heun’s method.`;
     },
   };
 }

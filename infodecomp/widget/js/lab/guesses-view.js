@@ -3,7 +3,7 @@ import { canvas, figure } from "./controls.js";
 import { paintBytes } from "./painting.js";
 import { minusSign } from "./profile.js";
 
-/** What both denoisers believe of one noisy picture without being told the word; asked for one at a time. */
+/** What both denoisers believe of one noisy picture without the word; asked for one at a time. */
 export function guessesView(lab) {
   const pictures = ["exact denoiser", "network"].map((who) => canvas(lab.world.size, who));
   const texts = pictures.map(() => make("figcaption"));
@@ -30,7 +30,7 @@ export function guessesView(lab) {
     show({ exact, network }) {
       const { text, logsnr } = JSON.parse(asked);
       ["exact denoiser", "network"].forEach((who, i) => {
-        texts[i].textContent = `believed by the ${who}, told “${text}”, at log-SNR ${minusSign(logsnr)}`;
+        texts[i].textContent = `believed by the ${who}, given “${text}”, at log-SNR ${minusSign(logsnr)}`;
         pictures[i].setAttribute("aria-label", texts[i].textContent);
         paintBytes(pictures[i], [exact, network][i], lab.world.size);
       });

@@ -42,7 +42,7 @@ export function verdict(lab, tally) {
   const { own, against } = tally.totals().network;
   const apart = ([nats, error], exact) => (nats - exact) / Math.max(error, 0.01);
   if (apart(own, known.own) < 2) return "In its own context the network says what is counted, or less.";
-  const inflated = "The network’s own context is not the mean of the alternatives: it says more than there is to tell.";
+  const inflated = "The network’s own context is not the mean of the alternatives: it finds more than there is.";
   const right = Math.abs(apart(against, known.against)) < 2;
   return right ? `${inflated} Against the alternatives the same network is right.` : inflated;
 }

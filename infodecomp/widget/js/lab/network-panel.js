@@ -27,15 +27,15 @@ class NetworkPanel {
     const without = "without it only the exact denoiser is here";
     Object.assign(this, { lab, packs: new Packs(lab.model, lab.onPage, without), workers: [], paused: false });
     this.button = button(`Ask the trained network too (${MEGABYTES} MB)`, () => this.press());
-    this.said = make("p", { className: "progress" });
-    this.said.setAttribute("role", "status");
+    this.status = make("p", { className: "progress" });
+    this.status.setAttribute("role", "status");
     this.table = make("table", { className: "numbers" });
     this.progress = make("p", { className: "progress" });
     this.verdict = make("p", { className: "verdict" });
     this.verdict.setAttribute("aria-live", "polite");
     this.guesses = guessesView(lab);
     this.found = make("div", { hidden: true }, this.table, this.verdict, this.progress, this.guesses.element);
-    this.element = make("section", { className: "network" }, this.button, this.said, this.found);
+    this.element = make("section", { className: "network" }, this.button, this.status, this.found);
   }
 
   press() {
@@ -47,14 +47,14 @@ class NetworkPanel {
   async load() {
     if (this.loading) return;
     this.loading = true;
-    this.said.textContent = `Loading ${MEGABYTES} MB …`;
+    this.status.textContent = `Loading ${MEGABYTES} MB …`;
     try {
       const { halves, ...about } = await this.packs.get(PACK);
       const weights = await inflated(halves);
       if (!this.lab.workers.ended) this.begin({ ...about, halves: weights });
-      this.said.textContent = "";
+      this.status.textContent = "";
     } catch (error) {
-      this.said.textContent = error.message;
+      this.status.textContent = error.message;
     }
     this.loading = false;
   }

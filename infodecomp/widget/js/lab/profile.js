@@ -20,8 +20,8 @@ export function profileView(lab) {
   const show = () => {
     const view = lab.view();
     most.textContent = view ? peakText(view) : "";
-    const said = view ? `, −16 to 8. ${most.textContent}` : ": not yet known";
-    plot.setAttribute("aria-label", `Information by log-SNR${said}`);
+    const range = view ? `, −16 to 8. ${most.textContent}` : ": not yet known";
+    plot.setAttribute("aria-label", `Information by log-SNR${range}`);
     const x = (WIDTH / (HIGH - LOW)) * (lab.state.logsnr - LOW);
     const here = svg("line", { x1: x, x2: x, y1: 0, y2: HEIGHT, class: "here" });
     plot.replaceChildren(...(view ? shapes(view, lab.state.kind) : []), here);

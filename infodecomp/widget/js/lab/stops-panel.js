@@ -4,7 +4,7 @@ import { check, radio } from "./controls.js";
 /** Guided stops, and what the chosen one asks. */
 export function stopsPanel(lab) {
   const { stops } = lab;
-  const panel = make("div", { className: "told" });
+  const panel = make("div", { className: "stop" });
   panel.setAttribute("aria-live", "polite");
   const choices = stops.map((stop, i) =>
     radio(lab, "stop", i, `${i + 1}. ${stop.title}`, () => lab.change(lab.parse(stop.state))),

@@ -8,7 +8,7 @@ import { showBars, wordLabels } from "./words.js";
 export function wordsPanel(lab) {
   const words = make("fieldset", { className: "caption" });
   const ask = (question) => radio(lab, "ask", question, WAYS[question], () => lab.change({ question }));
-  const asks = group("What the word tells", ask("CMI"), ask("MI"));
+  const asks = group("Information of the word", ask("CMI"), ask("MI"));
   asks.classList.add("ask");
   return {
     elements: [words, asks],

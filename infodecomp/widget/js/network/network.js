@@ -5,16 +5,16 @@ import { unet } from "./unet.js";
 /** What a network believes to be the picture, (3, 2 side, 2 side) in units of x, of z at a log-SNR and of a text. */
 export function guess(net, z, logsnr, text) {
   const { floats, side, channels } = net;
-  const told = embedding(net, text);
+  const embedded = embedding(net, text);
   const before = net.top;
-  const tokens = room(net, told.tokens.length);
+  const tokens = room(net, embedded.tokens.length);
   const picture = room(net, side * side * channels);
-  floats.set(told.tokens, tokens);
+  floats.set(embedded.tokens, tokens);
   net.where ??= cells(side, channels);
   net.where.forEach((from, i) => (floats[picture + i] = z[from]));
   const [high, low] = net.logsnrs; // of the first and the last timestep
   const t = ((high - logsnr) / (high - low)) * (net.steps - 1);
-  const out = unet(net, picture, t, tokens, tokens + (told.pooled * told.tokens.length) / net.tokens);
+  const out = unet(net, picture, t, tokens, tokens + (embedded.pooled * embedded.tokens.length) / net.tokens);
   const [, padded] = net.places["conv_out.weight"];
   const x = new Float64Array(z.length);
   net.where.forEach((to, i) => (x[to] = floats[out + Math.floor(i / channels) * padded + (i % channels)]));

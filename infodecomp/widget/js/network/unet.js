@@ -39,12 +39,12 @@ function resnet(net, x, side, channels, name, time) {
   return addTo(net, out, channels === outputs ? x : linear(net, x, n, `${name}.conv_shortcut`), n * outputs);
 }
 
-function transformer(net, x, n, channels, name, told) {
+function transformer(net, x, n, channels, name, tokens) {
   const block = `${name}.transformer_blocks.0`;
   const h = linear(net, groupNorm(net, x, n, channels, `${name}.norm`, { eps: 1e-6 }), n, `${name}.proj_in`);
   for (const part of [1, 2]) { // the picture's own pixels, then the caption's tokens
     const from = layerNorm(net, h, n, `${block}.norm${part}`);
-    const [other, m] = part === 1 ? [from, n] : [told, net.tokens];
+    const [other, m] = part === 1 ? [from, n] : [tokens, net.tokens];
     const of = (source, count, letter) => linear(net, source, count, `${block}.attn${part}.to_${letter}`);
     const read = attend(net, [of(from, n, "q"), of(other, m, "k"), of(other, m, "v")], n, m, channels);
     addTo(net, h, linear(net, read, n, `${block}.attn${part}.to_out.0`), n * channels);
@@ -67,12 +67,12 @@ function gated(net, wide, n, width) {
 }
 
 /** A place in the network, {x, side, channels}: its resnet and, where it has one, its transformer. */
-function block(net, { x, side, channels }, name, i, time, told) {
+function block(net, { x, side, channels }, name, i, time, tokens) {
   const attention = `${name}.attentions.${i}`;
   const next = resnet(net, x, side, channels, `${name}.resnets.${i}`, time);
   const [, outputs] = net.places[`${name}.resnets.${i}.conv1.weight`];
   const seen = net.places[`${attention}.norm.weight`];
-  return { x: seen ? transformer(net, next, side * side, outputs, attention, told) : next, side, channels: outputs };
+  return { x: seen ? transformer(net, next, side * side, outputs, attention, tokens) : next, side, channels: outputs };
 }
 
 /** A place, its picture made smaller or larger by a convolution, if there is one. */
@@ -93,22 +93,22 @@ function joined(net, { x, side, channels }, other) {
   return { x: out, side, channels: all };
 }
 
-/** x̂ [side²][outputs, padded to 8] of one picture z [side²][inputs], told a caption's tokens and the pooled one. */
-export function unet(net, z, t, told, pooled) {
+/** x̂ [side²][outputs, padded to 8] of one picture z [side²][inputs], given a caption's tokens and the pooled one. */
+export function unet(net, z, t, tokens, pooled) {
   const time = timeEmbedding(net, t, pooled);
   const has = (name, i) => net.places[`${name}.resnets.${i}.conv1.weight`];
   let at = { x: convolution(net, z, net.side, "conv_in"), side: net.side, channels: net.places["conv_in.weight"][1] };
   const kept = [at];
   for (let b = 0; has(`down_blocks.${b}`, 0); b++) {
     const name = `down_blocks.${b}`;
-    for (let i = 0; has(name, i); i++) kept.push((at = block(net, at, name, i, time, told)));
+    for (let i = 0; has(name, i); i++) kept.push((at = block(net, at, name, i, time, tokens)));
     const smaller = resized(net, at, `${name}.downsamplers.0.conv`, { stride: 2 });
     if (smaller) kept.push((at = smaller));
   }
-  for (let i = 0; has("mid_block", i); i++) at = block(net, at, "mid_block", i, time, told);
+  for (let i = 0; has("mid_block", i); i++) at = block(net, at, "mid_block", i, time, tokens);
   for (let b = 0; has(`up_blocks.${b}`, 0); b++) {
     const name = `up_blocks.${b}`;
-    for (let i = 0; has(name, i); i++) at = block(net, joined(net, at, kept.pop()), name, i, time, told);
+    for (let i = 0; has(name, i); i++) at = block(net, joined(net, at, kept.pop()), name, i, time, tokens);
     at = resized(net, at, `${name}.upsamplers.0.conv`, { zoom: 2 }) ?? at;
   }
   const last = groupNorm(net, at.x, at.side ** 2, at.channels, "conv_norm_out", { act: silu });
