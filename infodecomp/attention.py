@@ -143,17 +143,16 @@ def _recorded(unet, guidance, keep):
 
 
 def daam(recorder: Recorder, size: Sequence[int]) -> torch.Tensor:
-    """Maps (B, tokens, h, w) ≥ 0: bicubic to size (h, w), summed over heads, layers and calls (Tang et al., ACL 2023).
+    """Maps (B, tokens, h, w): bicubic to size (h, w), summed over heads, layers and calls (Tang et al., ACL 2023).
 
-    Where bicubic interpolation of a layer falls below 0 it is cut, as DAAM cuts that of each head. So the sum over
-    tokens, elsewhere heads · calls, is a little larger there.
+    Bicubic interpolation may overshoot below 0; nothing is clipped, so that the sum over tokens is the same everywhere.
     """
     if not isinstance(recorder, Recorder) or not isinstance(size, list | tuple | torch.Size) or len(size) != 2:
         refuse("recorder and size", "a Recorder and (h, w)", (type(recorder).__name__, size))
     if not recorder.maps or any(m.shape[2:] != recorder.layers[name].resolution for name, m in recorder.maps.items()):
         raise ValueError(f"recorder must hold maps (B, tokens, h, w), got {list(recorder.maps)}")
     large = [interpolate(maps, tuple(size), mode="bicubic", align_corners=False) for maps in recorder.maps.values()]
-    return sum(maps.clamp_min(0) for maps in large[1:]) + large[0].clamp_min(0)
+    return sum(large[1:], start=large[0])
 
 
 def _chosen(maps, tokens):
@@ -216,10 +215,10 @@ def attention_maps(
 ) -> torch.Tensor:
     """(B, tokens, h, w): attention at the estimator's own noise levels (the paper's "attention + information").
 
-    The mean over heads, layers and draws (unweighted) while model.unet denoises x_α given the caption or captions, as a
-    share: ≥ 0, and 1 over all tokens of a cell. The noise is that of infodecomp.nll and word_maps with the same x and
-    options; a proposal cannot be fitted, though. model is from infodecomp.load, x (B, C, h, w) from model.encode.
-    Memory does not grow with samples. Ctrl-C ends it without a result.
+    The mean over heads, layers and draws (unweighted) while model.unet denoises x_α given the caption or captions, on
+    the noise of infodecomp.nll and word_maps with the same x and options; a proposal cannot be fitted, though. model is
+    from infodecomp.load, x (B, C, h, w) from model.encode. Memory does not grow with samples. Ctrl-C ends it
+    without a result.
     """
     if not hasattr(model, "unet"):
         raise ValueError(f"model needs .unet, whose attention is recorded, got {type(model).__name__}")
@@ -234,5 +233,4 @@ def attention_maps(
         denoiser.recorder = proxy(recorder)  # which holds denoiser.keep
         with unattended(bars=True):  # a part of the maps would be of no stratified sample
             measure(x, pairs, [Quantity("mass", 0)], sampling, sampling.proposal_for(denoiser), DRAWS)
-    found = daam(recorder, x.shape[2:])
-    return found / found.sum(1, keepdim=True)
+    return daam(recorder, x.shape[2:]) / (sampling.samples * sum(layer.heads for layer in recorder.layers.values()))
