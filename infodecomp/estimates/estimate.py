@@ -213,8 +213,10 @@ def _worst(profiles):
 def _draw(x, pairs, quantities, sampling, proposal, stream, ends=0):
     """A Profile and Sums per quantity."""
     logsnr, weight, sums = measure(x, pairs, quantities, sampling, proposal, stream, ends)
-    kind, samples = Profile if sums[0].group == 1 else BalancedProfile, slice(sampling.samples)
-    return [kind(logsnr[:, samples], s.integrand[:, samples], weight[:, samples]) for s in sums], sums
+    kind = Profile if sums[0].group == 1 else BalancedProfile
+    own = lambda values: values[:, : sampling.samples].contiguous()  # noqa: E731
+    logsnr, weight = own(logsnr), own(weight)
+    return [kind(logsnr, own(s.integrand), weight) for s in sums], sums
 
 
 def _enough(sampling, tolerance, error):
