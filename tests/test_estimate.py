@@ -216,9 +216,9 @@ def test_map_errors_are_those_of_the_pixels(accept):
 
 def test_profile_is_the_estimate():
     denoiser, x, y = MIXTURE
-    estimate = idc.pointwise_information(denoiser, x[:5], y[:5], samples=40)
+    estimate = idc.pointwise_information(denoiser, x[:5], y[:5], samples=60)
     logsnr, integrand, weight = estimate.profile
-    assert logsnr.shape == integrand.shape == weight.shape == (5, 40)
+    assert logsnr.shape == integrand.shape == weight.shape == (5, 60)
     assert torch.allclose((integrand * weight).mean(1), estimate.nats)
     assert all(values.is_contiguous() for values in estimate.profile)  # else torch.bucketize warns
     assert logsnr.min() >= estimate.range[0] and logsnr.max() <= estimate.range[1]
