@@ -77,7 +77,6 @@ class PathProfile(Profile):
     paths: int = 1
 
     def spread(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """From the spread between paths, of which all count."""
         values = (self.integrand * self.weight).unflatten(1, (self.paths, -1)).mean(2)
         bare, count = values.std(1) / math.sqrt(self.paths), torch.full_like(values[:, 0], self.paths)
         return bare, student(count - 1).to(bare.device), count

@@ -5,6 +5,7 @@ import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import compress
 from typing import ClassVar
 
@@ -41,6 +42,10 @@ class Profile:
     def spread(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Each (B,): the bare standard error of the mean over draws, the factor that widens it, and how many pairs of
         draws count (infodecomp.integrate.widening)."""
+        return self._spread
+
+    @cached_property
+    def _spread(self):
         values = (self.integrand * self.weight).unflatten(1, (-1, 2))
         differences = pair_differences(values[..., 0], values[..., 1], self.group)
         return (differences.square().sum(1).sqrt() / (2 * values.shape[1]), *widening(differences))
@@ -74,8 +79,7 @@ class Estimate(Saved):
     (of fewer than 50 samples: from the outermost draws), not part of nats. samples: denoiser evaluations per image and
     condition, without those at the ends (four per 100); pilot: further ones, spent to choose proposal or samples.
     All float64, on the device of x (on the CPU if that has none, as mps). a − b and a + b of two estimates on the same
-    noise are paired: their standard error is that of the difference or sum (map_stderr is then None: pairs are not kept
-    per pixel).
+    noise are paired: their standard error is that of the difference or sum; their map_stderr is None.
     """
 
     nats: torch.Tensor
@@ -186,12 +190,13 @@ def run(
     ends = 4 * max(1, sampling.samples // 100) if sampling.samples >= FEWEST else 0
     profiles, sums = _draw(x, both, quantities, sampling, proposal, DRAWS, ends)
     _check_tolerance(sampling, profiles)
-    tails = [p.tail(*proposal.range) for p in profiles]
-    if ends and sums[0].integrand.shape[1] == sampling.samples + ends:  # not stopped within an image
+    if ends and sums[0].integrand.shape[1] == sampling.samples + ends:
         tails = [s.integrand[:, -ends:].unflatten(1, (-1, 2)).mean(1).sum(1) for s in sums]
         if not isinstance(sampling.proposal, Proposal):
-            asked = [density or q.kind in ("standard", "orthogonal") for q in quantities]
+            asked = [density or q.kind in ("standard", "orthogonal") for q in quantities]  # not nll of a `compare`
             _check_range(proposal.range, compress(zip(profiles, tails, strict=True), asked))
+    else:  # few draws, or stopped within an image
+        tails = [p.tail(*proposal.range) for p in profiles]
     about = {"proposal": proposal, "pilot": pilot, "of": hashes_of(x)[: len(profiles[0].logsnr)]}
     about["noise_key"] = sampling.seed, sampling.noise, tuple(x.shape[1:])
     return [_made(x, *each, about) for each in zip(quantities, profiles, sums, tails, strict=True)]
@@ -200,10 +205,8 @@ def run(
 def _placed(quantity, pairs, places):
     """The quantity among distinct pairs; a "nll" is a density, or a mass if its denoiser is discrete."""
     y, given = places[quantity.y], None if quantity.given is None else places[quantity.given]
-    kind = quantity.kind
-    if kind == "nll":
-        kind = "mass" if getattr(pairs[y][0], "discrete", False) else "density"
-    return Quantity(kind, y, given)
+    own = "mass" if getattr(pairs[y][0], "discrete", False) else "density"
+    return Quantity(own if quantity.kind == "nll" else quantity.kind, y, given)
 
 
 def _worst(profiles):
@@ -214,13 +217,13 @@ def _draw(x, pairs, quantities, sampling, proposal, stream, ends=0):
     """A Profile and Sums per quantity."""
     logsnr, weight, sums = measure(x, pairs, quantities, sampling, proposal, stream, ends)
     kind = Profile if sums[0].group == 1 else BalancedProfile
-    own = lambda values: values[:, : sampling.samples].contiguous()  # noqa: E731
-    logsnr, weight = own(logsnr), own(weight)
-    return [kind(logsnr, own(s.integrand), weight) for s in sums], sums
+    each = (v[:, : sampling.samples].contiguous() for v in (logsnr, weight, *(s.integrand for s in sums)))
+    logsnr, weight, *integrands = each
+    return [kind(logsnr, integrand, weight) for integrand in integrands], sums
 
 
 def _enough(sampling, tolerance, error):
-    """The sampling with as many samples as .9 of the tolerance needs, if `sampling.samples` of them had this error."""
+    """With as many samples as .9 of the tolerance needs, if `sampling.samples` of them had this error."""
     most = sampling.max_samples or 10_000
     wanted = 2 * math.ceil(sampling.samples * (error / (0.9 * tolerance)) ** 2 / 2)
     if wanted > most:
@@ -237,8 +240,7 @@ def _check_tolerance(sampling, profiles):
 
 
 def _check_range(range, measured):
-    """Warn where what lies outside the range, a tail of (profile, tail) pairs, exceeds a third of the standard error as
-    the draws alone give it. A density that nobody asked for alone, as in `compare`, is not among them."""
+    """Warn where a tail of (profile, tail) exceeds a third of the standard error that the draws alone give."""
     if any((tail.abs() > (profile.spread()[0] / 3).clamp_min(LEAST)).any() for profile, tail in measured):
         text = f"nats lie outside the range of log-SNRs, {range[0]:.3g} to {range[1]:.3g}"
         warnings.warn(f"{text}: more than a third of the standard error, see .tail", stacklevel=4)
