@@ -17,7 +17,7 @@ REVEAL = (
     "plugin/notes/notes.js",
 )
 LICENCES = """reveal.js: MIT licence, (C) Hakim El Hattab and contributors, https://revealjs.com
-MathJax: Apache License 2.0, (C) The MathJax Consortium, https://www.mathjax.org
+MathJax: Apache License 2.0 (mathjax/LICENSE), (C) The MathJax Consortium, https://www.mathjax.org
 """
 
 
@@ -33,10 +33,7 @@ def write_assets(out):
         shutil.copy(
             package("sphinx_revealjs") / "_static" / "revealjs" / name, assets / name
         )
-    maths = "tex-svg-full.js"
-    shutil.copy(
-        package("sphinx-mathjax-offline") / "static" / "mathjax" / maths, assets
-    )
+    shutil.copytree(printed.MATHJAX, assets / "mathjax", dirs_exist_ok=True)
     (assets / "dist" / "theme").mkdir(exist_ok=True)
     shutil.copy(
         sheets.TEMPLATES / "teach.css", assets / "dist" / "theme" / "book.css"

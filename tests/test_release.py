@@ -1,5 +1,6 @@
 """What a release promises is said once: its version, the oldest packages, the checks, the actions of the workflows."""
 
+import hashlib
 import re
 import subprocess
 from pathlib import Path
@@ -70,3 +71,13 @@ def test_the_release_finds_the_readmes_first_example():
     assert found == re.search(
         r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL
     ).group(1)
+
+
+def test_mathjax_is_as_it_came():
+    """Each file that is not ours has its record, and is what the record says; the licence stands beside it."""
+    folder = ROOT / "book" / "_static" / "mathjax"
+    record = (folder / "SHA256SUMS").read_text().splitlines()
+    wanted = {name: total for total, name in (line.split("  ") for line in record if not line.startswith("#"))}
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "SHA256SUMS"]
+    found = {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    assert found == wanted and {"LICENSE", "tex-chtml-full.js"} < found.keys()

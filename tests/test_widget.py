@@ -452,3 +452,9 @@ def test_left_and_right_are_one_to_a_bag_of_words():
     bags = [orders(text.replace("left", side)) for side in ("left", "right")]
     likelihoods = [sum(meaning.log_likelihoods(t)[0].exp() for t in bag) for bag in bags]
     assert len(bags[0]) == 4 and torch.allclose(*likelihoods)
+
+
+@pytest.mark.parametrize("widget", [idc.HeatMaps, idc.Sliders, idc.SceneLab, idc.EmojiLab])
+def test_a_widget_tells_its_arguments(widget):
+    told, own = inspect.signature(widget).parameters, inspect.signature(widget.__init__).parameters
+    assert list(told.values()) == list(own.values())[1:]

@@ -1,11 +1,10 @@
 """The built site loads nothing from the network, and is light: MathJax is local, and what no page needs is left out."""
 
 import re
-import shutil
-from importlib.util import find_spec
 from pathlib import Path
 
-MATHJAX = "tex-svg-full.js"  # one file with every TeX extension; tex-svg.js loads missing ones at run time
+# in _static, with its fonts; it has every TeX extension, tex-chtml.js loads missing ones at run time
+MATHJAX = "mathjax/tex-chtml-full.js"
 UNWANTED = (
     "THEBE_JS_URL",
     "sphinx-thebe.js",
@@ -33,15 +32,6 @@ def drop_scripts(app, pagename, templatename, context, doctree):
             for word in UNWANTED
         )
     ]
-
-
-def copy_mathjax(app, exception):
-    if exception is None and app.builder.format == "html":
-        package = Path(find_spec("sphinx-mathjax-offline").origin).parent
-        shutil.copy(
-            package / "static" / "mathjax" / MATHJAX,
-            Path(app.outdir) / "_static" / MATHJAX,
-        )
 
 
 ICON = re.compile(
@@ -79,6 +69,5 @@ def setup(app):
     app.config.mathjax_path = MATHJAX
     app.connect("config-inited", drop_thebe)
     app.connect("html-page-context", drop_scripts, priority=900)
-    app.connect("build-finished", copy_mathjax)
     app.connect("build-finished", leave_out)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

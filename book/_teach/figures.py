@@ -113,7 +113,7 @@ def page_of_figures(out, found):
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<link rel="stylesheet" href="../assets/dist/theme/book.css">'
         '<script>MathJax = {tex: {inlineMath: [["$", "$"]]}};</script>'
-        '<script defer src="../assets/tex-svg-full.js"></script></head>'
+        '<script defer src="../assets/mathjax/tex-chtml-full.js"></script></head>'
         f'<body><main class="list"><h1>Figures</h1>{"".join(rows)}</main></body></html>',
         encoding="utf-8",
     )

@@ -4,8 +4,6 @@ import base64
 import io
 import re
 import tempfile
-from importlib.util import find_spec
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import yaml
@@ -15,6 +13,7 @@ from PIL import Image
 from . import reading
 from .chromium import CHROMIUM, chromium, show
 
+MATHJAX = reading.BOOK / "_static" / "mathjax"  # the site's and the slides' too
 TITLE = "Information Decomposition by Diffusion"
 LIMIT = 15e6  # bytes
 WIDTH = 640  # of the text, in CSS pixels: A4 less its margins
@@ -114,10 +113,7 @@ def one_page(site):
         (site / "book" / f"{stems[0]}.html").read_text("utf-8"), "html.parser"
     )
     styles = "".join(map(str, first.select("head link[rel=stylesheet]")))
-    maths = (
-        Path(find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax"
-    )
-    script = f'<script src="{(maths / "tex-chtml-full.js").as_uri()}"></script>'
+    script = f'<script src="{(MATHJAX / "tex-chtml-full.js").as_uri()}"></script>'
     articles = [article(site, s, set(stems)) for s in stems]
     listed = [
         f'<li><a href="#{a["id"]}">{a.h1.get_text()}</a></li>' for a in articles

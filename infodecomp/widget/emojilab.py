@@ -20,13 +20,14 @@ from . import emojipack
 from .emojistate import State, checked, link, read
 from .emojistops import stops
 from .packs import answer
-from .page import bundle, piece, style, url
+from .page import bundle, explicit, piece, style, url
 
 SHOWN = 24  # thumbnails of a context
 SAMPLES = 2000  # of the map that is stored; fewer where many pictures fit
 NIGHTLESS = np.array([208, 18, 56])  # colour of the map
 
 
+@explicit
 class EmojiLab(anywidget.AnyWidget):
     """Words of emoji as a laboratory: pick one, click a word, and its information converges, pixel by pixel.
 

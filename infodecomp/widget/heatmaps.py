@@ -1,6 +1,5 @@
 """Heat maps that a reader can move: live in Jupyter and Colab, and in a built page without kernel or network."""
 
-import inspect
 import warnings
 from typing import Any
 
@@ -17,9 +16,10 @@ from .layers import STATE, check_state, fail
 from .mapfigure import figure
 from .mapitems import EXACT, Item, highest, is_signed, items, near_zero, top, total
 from .mappack import pack
-from .page import bundle, piece, style
+from .page import bundle, explicit, piece, style
 
 
+@explicit
 class HeatMaps(anywidget.AnyWidget):
     """How much each word of a caption is worth for a picture: words with their nats, and the chosen word's map on it.
 
@@ -194,10 +194,6 @@ class HeatMaps(anywidget.AnyWidget):
         live = super()._repr_mimebundle_(**kwargs) or {}
         data, metadata = live if isinstance(live, tuple) else (live, {})
         return data | {"text/plain": repr(self), "text/html": self.html()}, metadata
-
-
-_explicit = inspect.signature(HeatMaps.__init__)  # which traitlets hides
-HeatMaps.__signature__ = _explicit.replace(parameters=list(_explicit.parameters.values())[1:])  # type: ignore
 
 
 def _nats_text(layer):

@@ -18,11 +18,12 @@ from ..scenes.grammar import Scene, Thing
 from ..words import word_maps
 from . import netpack, packs
 from .heatmaps import HeatMaps
-from .page import bundle, palette, piece, style
+from .page import bundle, explicit, palette, piece, style
 from .state import link, read
 from .stops import stops
 
 
+@explicit
 class SceneLab(anywidget.AnyWidget):
     """The scenes as a laboratory: compose one, edit its caption, and see exact nats, estimates and maps converge.
 

@@ -3,11 +3,12 @@
 import base64
 import hashlib
 import html
+import inspect
 import io
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import matplotlib
 import numpy as np
@@ -15,6 +16,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 HERE = Path(__file__).parent
+Widget = TypeVar("Widget")
 LARGE = 20_000  # bytes of a PNG from which on a JPEG is tried
 IMPORT = re.compile(r'^import \{[^}]*\} from "(.+)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
@@ -24,6 +26,14 @@ PIECE = """<div class="idc {name}" data-widget="{key}"><img class="static" alt="
 {module}
 const widget = "{name}";
 {shim}</script></div>"""
+
+
+def explicit(widget: type[Widget]) -> type[Widget]:
+    """A class of widgets with the signature of its __init__, which traitlets hides."""
+    own = inspect.signature(widget.__init__)  # type: ignore[misc]
+    shown = own.replace(parameters=list(own.parameters.values())[1:], return_annotation=own.empty)
+    widget.__signature__ = shown  # type: ignore[attr-defined]
+    return widget
 
 
 def style(*names: str) -> str:

@@ -13,11 +13,12 @@ from PIL import Image
 from ..checks import refuse
 from ..checks import text as check_text
 from ..plot import drawing
-from .page import bundle, piece, style, url
+from .page import bundle, explicit, piece, style, url
 
 MOST = 100  # frames of a widget: a page holds them all
 
 
+@explicit
 class Sliders(anywidget.AnyWidget):
     """A picture under sliders: what ipywidgets.interact is with a kernel, and on a built page without one.
 

@@ -24,7 +24,7 @@ SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 WIDE_EQUATIONS = """
     const right = element => element.getBoundingClientRect().right;
     return [...document.querySelectorAll('mjx-container')]
-        .filter(box => box.offsetWidth && right(box.querySelector('svg')) > right(box) + 2)
+        .filter(box => box.offsetWidth && right(box.querySelector('mjx-math')) > right(box) + 2)
         .map(box => box.closest('[id]').id);
 """
 
@@ -215,6 +215,14 @@ def test_a_term_shows_its_meaning_and_the_index_leads_back(browser):
     browser.find_element("css selector", "main a[href$='genindex.html']").click()
     entries = browser.find_elements("css selector", "a[href^='book/17-cost.html#used-']")
     assert {entry.text for entry in entries} == {"What it costs"}
+
+
+def test_types_in_signatures_are_links():
+    signature = soup(SITE / "book" / "c-api.html").find(id="infodecomp.nll")
+    links = {link.get_text(): link["href"] for link in signature.select("a.reference[href]")}
+    own = {"Denoiser": "denoiser.Denoiser", "Estimate": "Estimate", "Proposal": "integrate.Proposal"}
+    assert {name: links[name] for name in own} == {name: f"#infodecomp.{place}" for name, place in own.items()}
+    assert links["Tensor"].endswith("#torch.Tensor")
 
 
 def test_search_finds_heat_maps(browser):

@@ -1,0 +1,47 @@
+"""Types in the signatures of the API reference lead to their entries, or to the documentation of their library."""
+
+import runpy
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from docutils import nodes
+
+import infodecomp as idc
+
+EXT = runpy.run_path(str(Path(__file__).parents[1] / "book" / "_ext" / "typelinks.py"))
+ENTRIES = dict.fromkeys(["infodecomp.Estimate", "infodecomp.denoiser.Model", "infodecomp.models.base.Model"])
+
+
+class Domain:
+    objects = ENTRIES
+
+    @staticmethod
+    def resolve_xref(env, page, builder, kind, name, node, content):
+        return name
+
+
+def linked(name, kind="class"):
+    env = SimpleNamespace(get_domain=lambda name: Domain)
+    node = {"refdomain": "py", "reftype": kind, "reftarget": name, "refdoc": "book/c-api"}
+    return EXT["link"](SimpleNamespace(builder=None), env, node, nodes.Text("shown"))
+
+
+@pytest.mark.parametrize("name", EXT["ELSEWHERE"])
+def test_types_of_libraries_exist_and_have_an_address(name):
+    assert EXT["described"](name) is not None
+    link = linked(name)
+    assert link.astext() == "shown" and link["refuri"].startswith("https://")
+    assert link["refuri"].endswith((f"#{name}", ".html"))
+
+
+def test_a_class_is_found_under_the_name_that_its_entry_has():
+    assert EXT["described"]("infodecomp.estimates.estimate.Estimate") is idc.Estimate
+    assert linked("infodecomp.estimates.estimate.Estimate") == "infodecomp.Estimate"
+    assert EXT["entry"](ENTRIES, "infodecomp.denoiser.Model") == "infodecomp.denoiser.Model"
+    assert EXT["entry"](ENTRIES, "infodecomp.models.base.Model") == "infodecomp.models.base.Model"
+
+
+@pytest.mark.parametrize("name", ["infodecomp.denoiser.Denoiser", "infodecomp.Nothing", "infodecomp", "torch.Nothing"])
+def test_what_nobody_describes_stays_a_warning(name):
+    assert linked(name) is None and linked("torch.Tensor", "func") is None
