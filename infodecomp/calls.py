@@ -102,9 +102,9 @@ class Together:
 
 def _joined(conditions, lengths):
     """All entries of conditions, one after the other, as one condition; None where these are of several kinds."""
-    first = conditions[0]
+    first, each = conditions[0], list(zip(conditions, lengths, strict=True))
     if all(isinstance(condition, list) for condition in conditions):
-        return [entry for condition in conditions for entry in condition]
+        return [entry for condition, length in each for entry in condition * (length // len(condition))]
     if all(isinstance(condition, tuple) and len(condition) == len(first) for condition in conditions):
         parts = [_joined(part, lengths) for part in zip(*conditions, strict=True)]
         return None if any(part is None for part in parts) else tuple(parts)
@@ -112,5 +112,4 @@ def _joined(conditions, lengths):
         return None
     if len({(condition.dtype, condition.shape[1:]) for condition in conditions}) > 1:
         return None
-    entries = zip(conditions, lengths, strict=True)
-    return torch.cat([condition.expand(length, *condition.shape[1:]) for condition, length in entries])
+    return torch.cat([condition.expand(length, *condition.shape[1:]) for condition, length in each])
