@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 import torch
 
 from .checks import home
-from .denoiser import Denoiser, check_finite, evaluate, take
+from .denoiser import Denoiser, check_finite, condition_length, evaluate, take
 
 ROWS = 2**18, 2**20  # numbers in a call of the denoiser when batch_size is None: on a CPU, whose cache is small; else
 COST = 2**13  # bytes of memory for each of them, as Stable Diffusion 2.1 needs in float32
@@ -72,3 +72,44 @@ class Evaluations:
         if self._remember:
             with suppress(TypeError):
                 FITS[self._key] = self.rows * z[0].numel()
+
+
+class Together:
+    """Evaluations of K conditions on the same rows, in common calls where the conditions can be joined.
+
+    They can if all are lists, or tensors of one dtype and shape but for the number of entries, or tuples of such; other
+    ones are evaluated one after the other. rows (N,): the entry of a condition for each row.
+    """
+
+    def __init__(self, evaluations: Evaluations, conditions: list, rows: torch.Tensor) -> None:
+        self.evaluations, self.conditions, self.rows = evaluations, conditions, rows
+        lengths = [condition_length(condition) for condition in conditions]
+        self._joined = None
+        if len(conditions) > 1 and None not in lengths:
+            self._joined = _joined(conditions, lengths)
+            starts = torch.tensor([0, *lengths[:-1]]).cumsum(0).tolist()
+            places = [start + (0 if length == 1 else 1) * rows for start, length in zip(starts, lengths, strict=True)]
+            self._places = torch.cat(places)
+
+    def __call__(self, z: torch.Tensor, logsnr: torch.Tensor) -> list[torch.Tensor]:
+        """K eps_hats (N, *shape) of z (N, *shape), logsnr (N,)."""
+        if self._joined is None:
+            return [self.evaluations(z, logsnr, condition, self.rows) for condition in self.conditions]
+        count = len(self.conditions)
+        many = z.repeat(count, *[1] * (z.ndim - 1)), logsnr.repeat(count)
+        return list(self.evaluations(*many, self._joined, self._places).chunk(count))
+
+
+def _joined(conditions, lengths):
+    """All entries of conditions, one after the other, as one condition; None where these are of several kinds."""
+    first, each = conditions[0], list(zip(conditions, lengths, strict=True))
+    if all(isinstance(condition, list) for condition in conditions):
+        return [entry for condition, length in each for entry in condition * (length // len(condition))]
+    if all(isinstance(condition, tuple) and len(condition) == len(first) for condition in conditions):
+        parts = [_joined(part, lengths) for part in zip(*conditions, strict=True)]
+        return None if any(part is None for part in parts) else tuple(parts)
+    if not all(isinstance(condition, torch.Tensor) for condition in conditions):
+        return None
+    if len({(condition.dtype, condition.shape[1:]) for condition in conditions}) > 1:
+        return None
+    return torch.cat([condition.expand(length, *condition.shape[1:]) for condition, length in each])

@@ -163,6 +163,46 @@ def test_seed_and_batch_size():
     assert ((loose.nats - one.nats).abs() < 4 * (loose.stderr**2 + one.stderr**2).sqrt()).all()
 
 
+def counting(denoiser, calls):
+    """The denoiser, which notes the number of rows of each call."""
+
+    def counted(z, logsnr, condition):
+        calls.append(len(z))
+        return denoiser(z, logsnr, condition)
+
+    return counted
+
+
+def of_kind(kind, weights):
+    """(y, conditions, denoiser of these), all weights (1 or B, 4) said in one kind of condition."""
+    inner = mixture(rows=3)[0]
+    as_tensor = {"tensors": lambda c: c, "tuples": lambda c: c[1], "lists": lambda c: torch.stack(c)}[kind]
+    made = {"tensors": lambda w: w, "tuples": lambda w: (w.new_zeros(1, 2), w), "lists": list}[kind]
+    return *(made(w) for w in weights), lambda z, logsnr, c: inner(z, logsnr, as_tensor(c))
+
+
+@pytest.mark.parametrize("kind", ["tensors", "tuples", "lists"])
+@pytest.mark.parametrize("batch_size, expected", [(None, [48] * 25), (30, [30, 18] * 25)])
+def test_alternatives_share_calls(kind, batch_size, expected):
+    """Four conditions, of one entry and of one per image, are evaluated in one call per step: the same numbers."""
+    x, rest = mixture(rows=3)[2], one_hot()[1:]
+    per_row = torch.eye(4, dtype=torch.float64)[[0, 2, 3]]  # an image of its own in each row
+    *conditions, denoiser = of_kind(kind, [per_row, *rest])
+    options = {"samples": 100, "proposal": Logistic(0, 1.5), "batch_size": batch_size}
+    calls, apart = [], []
+    found = idc.pointwise_information(
+        counting(denoiser, calls), x, conditions[0], idc.Alternatives(conditions), **options
+    )
+    assert calls == expected
+    inner = mixture(rows=3)[0]  # an (N, 5) condition for one alternative: another shape, which cannot be joined
+    wider = [torch.cat([w, w.new_ones(len(w), k == 1)], 1) for k, w in enumerate([per_row, *rest])]
+    plain = counting(lambda z, logsnr, c: inner(z, logsnr, c[:, :4]), apart)
+    options["batch_size"] = None
+    other = idc.pointwise_information(plain, x, wider[0], idc.Alternatives(wider), **options)
+    assert apart == [12] * 100
+    assert torch.allclose(found.nats, other.nats, rtol=1e-9) and torch.allclose(found.map, other.map, rtol=1e-9)
+
+
 @pytest.mark.parametrize(
     "call, message",
     [

@@ -9,6 +9,8 @@ from PIL import Image
 
 from infodecomp.datasets import coco
 from infodecomp.scenes import export
+from infodecomp.scenes.grammar import NOUNS
+from infodecomp.vocabulary import COCO
 
 
 @pytest.fixture
@@ -53,6 +55,12 @@ def test_coco_it_is_made_of_whole_words(folder):
     light = items["coco_it/000000000009/traffic light"]
     assert (light.word, light.context) == ("Traffic Lights", "People wait at")
     assert dog.crowd and not bed.crowd
+
+
+@pytest.mark.parametrize("name", [*COCO, *NOUNS])
+def test_known_plurals_are_those_of_inflect(name):
+    assert name in coco.REGULAR or name in coco.IRREGULAR
+    assert coco._plural(name) == coco._engine().plural(name)
 
 
 def test_masks_are_united_and_broken_ones_named(folder):

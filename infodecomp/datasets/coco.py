@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from ..captions import units, without, word_at
+from ..vocabulary import COCO
 from .annotations import Annotations, mask_of, read
 from .items import Broken, broken_by, is_text, open_picture, path_of, picture_size
 
@@ -32,6 +33,13 @@ REASONS = (
 NUMBER = re.compile(
     r"(?:\w*_)?([0-9]+)(?:\.0*|\.jpe?g|\.png)?", re.IGNORECASE
 )  # 7, 7.0 (pandas), COCO_val2014_0007.jpg
+
+IRREGULAR = {  # plurals as inflect makes them, whose import takes seconds
+    **{"person": "people", "bus": "buses", "bench": "benches", "sheep": "sheep", "skis": "ski", "mouse": "mice"},
+    **{"wine glass": "wine glasses", "knife": "knives", "sandwich": "sandwiches", "couch": "couches"},
+    **{"scissors": "scissors", "toothbrush": "toothbrushes", "fish": "fish"},
+}
+REGULAR = {*COCO, "owl", "flower"} - {*IRREGULAR}  # COCO's categories, and the nouns of scenes that are none
 
 
 class Item(NamedTuple):
@@ -118,7 +126,9 @@ def _place(caption, wanted):
 
 @cache
 def _plural(name):
-    return _engine().plural(name)
+    if name in REGULAR:
+        return f"{name}s"
+    return IRREGULAR.get(name) or _engine().plural(name)
 
 
 @cache

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from ..calls import Evaluations
+from ..calls import Evaluations, Together
 from ..channel import per_row
 from ..checks import batch, double, floats, home, log_weights, refuse, unseen, whole
 from ..denoiser import Condition, Denoiser, check_finite, condition_length, distinct, send
@@ -207,17 +207,17 @@ def _walk(denoiser, x, ys, alternatives, kind, sampling, logsnr, weight):
     their squares, summed over paths, (Y, B, *map)."""
     count, paths, steps = logsnr.shape
     rows = torch.arange(count).repeat_interleave(paths)
-    clean, evaluate = x[rows], Evaluations(denoiser, x, sampling.batch_size)
     counters = [generator(sampling.seed, PATHS, i, p) for i in sampling.items_of(x) for p in range(paths)]
     pairs, places = distinct([(denoiser, c) for c in (*ys, *alternatives.conditions)], x.device)
+    evaluate = Together(Evaluations(denoiser, x, sampling.batch_size), [c for _, c in pairs], rows)
     log_w = alternatives.prior.to(home(x.device)).expand(count, -1)[rows].log()
-    integrands, maps, before, seen = [], 0, None, 0
+    clean, integrands, maps, before, seen = x[rows], [], 0, None, 0
     quantities = [Quantity(kind, k, len(ys)) for k in range(len(ys))]
     draws = zip(weight.flatten(0, 1).T, _channel(clean, counters, logsnr.flatten(0, 1)), strict=True)
     draws = in_sight(draws, steps, sampling.progress, len(rows) * len(pairs))
     for factor, (alpha, gamma, rise, channel, brownian) in draws:
         root, scale = (per_row(v, clean).to(clean) for v in (gamma.sqrt(), (gamma + gamma**2).sqrt()))
-        found = [evaluate(channel / scale, alpha.to(clean), condition, rows) for _, condition in pairs]
+        found = evaluate(channel / scale, alpha.to(clean))
         each = [found[place] for place in places]
         own, others = each[: len(ys)], each[len(ys) :]
         guesses = [(channel - root * eps) / per_row(gamma, clean).to(clean) for eps in others]  # x̂_a
