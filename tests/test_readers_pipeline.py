@@ -240,6 +240,7 @@ def test_single_files(tmp_path, monkeypatch):
     monkeypatch.setattr(single_file_utils, "load_single_file_checkpoint", lambda name, **_: {"weights": name})
     monkeypatch.setattr(single_file_utils, "fetch_diffusers_config", lambda weights: known)
     monkeypatch.setattr(pretrained, "_online", lambda *_: True)
+    monkeypatch.setattr(pretrained, "version", lambda _: "0.42.0")
     reads = lambda cls, name, **options: seen.append((name, options)) or made()  # noqa: E731
     monkeypatch.setattr(diffusers.StableDiffusionPipeline, "from_single_file", classmethod(reads))
     address = "https://huggingface.co/owner/name/blob/main/model.safetensors"

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from bs4 import BeautifulSoup
 from docutils import nodes
 
 import infodecomp as idc
@@ -45,3 +46,13 @@ def test_a_class_is_found_under_the_name_that_its_entry_has():
 @pytest.mark.parametrize("name", ["infodecomp.denoiser.Denoiser", "infodecomp.Nothing", "infodecomp", "torch.Nothing"])
 def test_what_nobody_describes_stays_a_warning(name):
     assert linked(name) is None and linked("torch.Tensor", "func") is None
+
+
+def test_signatures_lose_what_nothing_styles_and_keep_their_text():
+    page = """<dt class="sig sig-object py" id="a"><em><span class="n"><span class="pre">x</span></span>
+<span class="p"><span class="pre">:</span></span><span class="w"> </span><a href="#b"><span class="pre">B</span></a></em>
+</dt>
+<dd><span class="pre">kept</span></dd>"""
+    light = EXT["lighter"](page)
+    assert light.count('class="pre"') == 1 and '<a href="#b">B</a>' in light and 'class="w"' not in light
+    assert BeautifulSoup(light, "html.parser").get_text() == BeautifulSoup(page, "html.parser").get_text()

@@ -1,7 +1,6 @@
 """Text-to-image pipelines of 14 classes of diffusers, tiny, with random weights: built from their configuration."""
 
 import diffusers as d
-import pytest
 import torch
 import transformers as t
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
@@ -372,14 +371,10 @@ def hunyuan_dit():
 FLUXES = [flux, flux2_klein, chroma]
 MAKERS = [stable_diffusion, sdxl, sd3, *FLUXES, pixart_sigma, sana, z_image, qwen_image, lumina2, aura_flow]
 ALL = {make.__name__: make for make in [*MAKERS, cogview4, hunyuan_dit]}
-# The first diffusers that has the class, and imports it beside transformers 5; 0.35.2 is the oldest promised.
-SINCE = {"z_image": (0, 36), "flux2_klein": (0, 37), "hunyuan_dit": (0, 37)}
 
 
 def pipeline(name, **changes):
     """A pipeline of ALL; no weight of its network is zero, which would prove nothing."""
-    if tuple(map(int, d.__version__.split(".")[:2])) < SINCE.get(name, (0, 0)):
-        pytest.skip(f"diffusers {d.__version__} has no {name}")
     torch.manual_seed(0)
     pipe = ALL[name](**changes)
     net = getattr(pipe, "unet", None) or pipe.transformer
