@@ -50,8 +50,8 @@ def test_what_nobody_describes_stays_a_warning(name):
 
 def test_signatures_lose_what_nothing_styles_and_keep_their_text():
     page = """<dt class="sig sig-object py" id="a"><em><span class="n"><span class="pre">x</span></span>
-<span class="p"><span class="pre">:</span></span><span class="w"> </span><a href="#b"><span class="pre">B</span></a></em>
-</dt>
+<span class="p"><span class="pre">:</span></span><span class="w"> </span><a href="#b"><span class="pre">B</span></a>
+</em></dt>
 <dd><span class="pre">kept</span></dd>"""
     light = EXT["lighter"](page)
     assert light.count('class="pre"') == 1 and '<a href="#b">B</a>' in light and 'class="w"' not in light
