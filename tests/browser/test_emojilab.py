@@ -40,7 +40,7 @@ def page(browser, file):
     browser.get("about:blank")
     browser.get_log("browser")
     browser.get(file.as_uri())
-    WebDriverWait(browser, 20).until(lambda p: p.find_elements(By.CSS_SELECTOR, ".emoji-live .words button"))
+    WebDriverWait(browser, 60).until(lambda p: p.find_elements(By.CSS_SELECTOR, ".emoji-live .words button"))
     yield browser
     assert browser.get_log("browser") == []
 

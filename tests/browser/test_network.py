@@ -137,7 +137,7 @@ def test_a_lost_file_is_said(browser, file, tmp_path):
     browser.get(alone.as_uri())
     find(browser, "button").send_keys(Keys.ENTER)
     missing = "The file scenes-network.js is missing: without it only the exact denoiser is here."
-    WebDriverWait(browser, 20).until(lambda p: find(p, "[role=status]").text == missing)
+    WebDriverWait(browser, 60).until(lambda p: find(p, "[role=status]").text == missing)
     assert "Ask the trained network" in find(browser, "button").text
     assert browser.execute_script("return document.activeElement.closest('.network') !== null")
     browser.get_log("browser")  # the file that is not there
