@@ -184,7 +184,7 @@ def test_same_link_same_numbers(page, file, engine):
     WebDriverWait(page, 60).until(lambda p: state(p) == read(changed))
     more(page)
     noun = Select(page.find_element(By.CSS_SELECTOR, "select[aria-label^=first]"))
-    assert noun.first_selected_option.text == scene.first.noun
+    WebDriverWait(page, 60).until(lambda p: noun.first_selected_option.text == scene.first.noun)  # once it is unfolded
     page.get(file.as_uri() + "#lab:text=nonsense")
     page.refresh()
     samples(page)
