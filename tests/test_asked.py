@@ -42,7 +42,7 @@ def arguments(pipe, **more):
     return {name: value for name, value in found.items() if name in accepted}
 
 
-def steps_of(pipe, caption, steps=3):
+def steps_of(pipe, caption, steps=4):
     """(the network's answer, time, latents, level) of each step of the pipeline's own call."""
     seen, scheduler = [], pipe.scheduler
     original = scheduler.step
