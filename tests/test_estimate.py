@@ -220,6 +220,7 @@ def test_profile_is_the_estimate():
     logsnr, integrand, weight = estimate.profile
     assert logsnr.shape == integrand.shape == weight.shape == (5, 60)
     assert torch.allclose((integrand * weight).mean(1), estimate.nats)
+    assert torch.allclose(estimate.map.flatten(1).sum(1), estimate.nats)  # the ends are in neither
     assert all(values.is_contiguous() for values in estimate.profile)  # else torch.bucketize warns
     assert logsnr.min() >= estimate.range[0] and logsnr.max() <= estimate.range[1]
     assert torch.allclose(estimate.bits * math.log(2), estimate.nats)
