@@ -33,7 +33,10 @@ def chromium(profile):
     given = Path(os.environ.get("CHROMEWEBDRIVER", "")) / "chromedriver"
     service = webdriver.ChromeService(shutil.which("chromedriver") or str(given))
     browser = webdriver.Chrome(options=options, service=service)
+    # limits for hangs: a busy machine prints the book in minutes
+    browser.command_executor.client_config.timeout = 1800
     browser.set_script_timeout(600)
+    browser.set_page_load_timeout(600)
     try:
         yield browser
     finally:

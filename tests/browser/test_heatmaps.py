@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
 
 import infodecomp as idc
 from infodecomp import plot
@@ -81,7 +82,9 @@ def page(browser, truth, tmp_path):
 
 
 def painted(browser):
-    browser.execute_async_script("requestAnimationFrame(() => setTimeout(arguments[0], 30))")
+    """Wait until each picture is loaded, which gives its canvas a size that a new one does not have."""
+    sizes = "return [...document.querySelectorAll('.heatmaps .picture canvas')].map((c) => [c.width, c.height])"
+    WebDriverWait(browser, 60).until(lambda b: (found := b.execute_script(sizes)) and [300, 150] not in found)
 
 
 def canvas(browser, k=0):

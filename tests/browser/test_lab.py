@@ -379,8 +379,9 @@ def test_a_stop_opens_from_its_link_and_edits_keep_the_focus(page, file):
     for step in range(300):  # browsers allow some hundred changes of the address
         page.execute_script(slide, -8 + step % 8)
     WebDriverWait(page, 60).until(lambda p: "logsnr=-5" in p.current_url and state(p)["logsnr"] == -5)
-    page.execute_script("location.hash = '#how-to-read-it'")  # any other anchor of the page
-    page.execute_async_script("setTimeout(arguments[0], 100)")
+    page.execute_async_script(  # any other anchor of the page; the lab has heard of it when this returns
+        "addEventListener('hashchange', () => setTimeout(arguments[0])); location.hash = '#how-to-read-it'"
+    )
     assert stops()[0]["question"] in page.find_element(By.CSS_SELECTOR, ".stop").text
     page.execute_script("location.hash = '#lab:nonsense'")
     WebDriverWait(page, 60).until(lambda p: "could not be read" in p.find_element(By.CSS_SELECTOR, ".stop").text)
@@ -403,26 +404,28 @@ def test_two_labs_on_a_page(browser, tmp_path):
     file = tmp_path / "two.html"
     file.write_text(PAGE.format(idc.SceneLab(seed=1).html() + idc.SceneLab(seed=2).html()), encoding="utf-8")
     browser.get(f"{file.as_uri()}#lab:{stops()[1]['state']}")
-    first, second = (e.text for e in browser.find_elements(By.CSS_SELECTOR, ".lab-live"))
+    texts = lambda p: [e.text for e in p.find_elements(By.CSS_SELECTOR, ".lab-live")]  # noqa: E731
+    first, second = WebDriverWait(browser, 60).until(lambda p: len(found := texts(p)) == 2 and all(found) and found)
     assert stops()[1]["question"] in first and stops()[1]["question"] not in second and "seed=2" in second
     assert len(browser.find_elements(By.CSS_SELECTOR, "a.link")) == 1
 
 
-def test_page_answers_while_workers_compute(page):
+def test_page_answers_while_workers_compute(page, rest):
     """Two workers; the slider shows its noisy picture while the estimate is still growing."""
-    samples(page)
     radio(page, "ask", "MI").click()
     WebDriverWait(page, 60).until(lambda p: pixels(p, ".look canvas").max() > 0)
-    shown = "return document.querySelector('.look canvas').toDataURL()"
-    before = page.execute_script(shown)
-    slide = "const s = document.querySelector('.slide input'); s.value = 2; s.dispatchEvent(new Event('input'))"
-    page.execute_script(slide)
-    WebDriverWait(page, 60, 0.02).until(lambda p: p.execute_script(shown) != before)
-    assert samples(page) < 1600 and state(page)["logsnr"] == 2
+    count = page.execute_async_script(
+        """const lab = document.querySelector(".lab-live"), slide = lab.querySelector(".slide input");
+        const shown = () => lab.querySelector(".look canvas").toDataURL(), before = shown();
+        slide.value = 2;
+        slide.dispatchEvent(new Event("input"));
+        const look = () => shown() === before ? setTimeout(look, 10) : arguments[0](Number(lab.dataset.samples));
+        look();"""
+    )
+    assert count < 1600 and state(page)["logsnr"] == 2
+    samples(page)
     pause(page)
-    stopped = samples(page)
-    page.execute_async_script("setTimeout(arguments[0], 500)")
-    assert samples(page) == stopped
+    assert rest(lambda: samples(page)) < 1600
 
 
 @pytest.mark.parametrize("motion", ["no-preference", "reduce"])

@@ -58,12 +58,12 @@ def table(page):
     return {name: [parse(text) for text in texts] for name, *texts in page.execute_script(code)}
 
 
-def stopped(page, least):
+def stopped(page, rest, least):
     """Stop after so many draws; what the table then says."""
     draws(page, least)
-    find(page, "button").click()
-    assert find(page, "button").text == "go on"
-    page.execute_async_script("setTimeout(arguments[0], 300)")
+    stop = "const b = document.querySelector('.network button'); b.click(); return b.textContent"
+    assert page.execute_script(stop) == "go on"
+    assert rest(lambda: draws(page, 0)) < 960  # where it rests by itself
     return table(page)
 
 
@@ -78,13 +78,13 @@ def by_package(model, scene, word, samples):
 
 
 @pytest.mark.filterwarnings("ignore:nats lie outside")  # the page measures the same range
-def test_network_and_exact_denoiser_converge_side_by_side(page):
+def test_network_and_exact_denoiser_converge_side_by_side(page, rest):
     """Nothing is fetched before the click; then the network's numbers are the package's, the exact ones the counted."""
     assert page.execute_script("return globalThis.infodecompPacks === undefined")
     assert page.execute_script("return document.querySelector('.lab-live').dataset.draws") is None
     assert find(page, "button").text == "Ask the trained network too (8.6 MB)"
     find(page, "button").click()
-    found = stopped(page, 64)
+    found = stopped(page, rest, 64)
     assert found["counted"] == [[1.386], [1.386]]
     scene = read(page.execute_script("return document.querySelector('a.link').hash").removeprefix("#lab:"))["scene"]
     expected = by_package(NetworkScenes(NETWORK), scene, "red", 128)
@@ -102,18 +102,20 @@ def test_network_and_exact_denoiser_converge_side_by_side(page):
     assert exact.std() > 0.1 and 0.002 < np.abs(exact - network).mean() < 0.15  # alike, and not the same
 
 
-def test_another_word_is_asked_anew_and_the_network_stops_and_goes_on(page):
+def test_another_word_is_asked_anew_and_the_network_stops_and_goes_on(page, rest):
     find(page, "button").click()
-    before = stopped(page, 16)
+    before = stopped(page, rest, 16)
     count = draws(page, 16)
-    page.execute_async_script("setTimeout(arguments[0], 500)")
-    assert draws(page, 0) == count
     find(page, "button").click()
     assert find(page, "button").text == "stop the network"
     assert draws(page, count + 1) > count
-    page.find_element(By.CSS_SELECTOR, ".lab-live input[name$='-word'][value='2']").click()
-    assert "“cat”" in find(page, "caption").text and draws(page, 0) == 0
-    found = stopped(page, 16)
+    chosen = page.execute_script(
+        """const lab = document.querySelector(".lab-live");
+        lab.querySelector("input[name$='-word'][value='2']").click();
+        return [lab.querySelector(".network caption").textContent, lab.dataset.draws]"""
+    )
+    assert "“cat”" in chosen[0] and chosen[1] == "0"
+    found = stopped(page, rest, 16)
     assert found["counted"] != before["counted"] and "of the network 8 evaluations" in find(page, "").text
 
 
