@@ -87,7 +87,10 @@ def execute(which="all"):
     """Execute what the cache lacks of the chapters (all or short), side by side. The build reports those that fail."""
     from jupyter_cache import get_cache
     from jupyter_cache.executors import load_executor
+    from nbclient import NotebookClient
 
+    # seconds to wait for a cell's last output; after 4, its own limit, a busy machine loses figures
+    NotebookClient.iopub_timeout.default_value = 60
     cache = get_cache(CACHE)
     paths = [str(path) for path in chapters(which)]
     for path in paths:
