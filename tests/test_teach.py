@@ -143,6 +143,19 @@ def test_every_chapter_is_in_the_graph():
     assert (ROOT / "book" / "_static" / "chapters.svg").read_text(encoding="utf-8") == graph.svg()
 
 
+def test_the_graph_says_what_the_boxes_say():
+    """A box names all that an arrow comes from, and nothing that no way of arrows leads from."""
+    needs = {chapter: about.get("needs", []) for chapter, about in reading.plan()["chapters"].items()}
+
+    def before(chapter):
+        return set(needs[chapter]).union(*map(before, needs[chapter]))
+
+    for chapter in needs:
+        box = re.search(r"\*\*You need\*\*(.*?)\*\*It takes", reading.notebook(chapter)[0]["source"], re.DOTALL)[1]
+        named = set(re.findall(r"\]\(([\w-]+)\.ipynb", re.sub(r"\([^()]*\([^()]*\)[^()]*is used\.\)", "", box)))
+        assert set(needs[chapter]) <= named <= before(chapter), chapter
+
+
 def test_a_circle_in_the_graph_is_found():
     with pytest.raises(ValueError, match="circle"):
         graph.levels({"a": ["b"], "b": ["a"]})
