@@ -93,6 +93,15 @@ def test_sheets_are_plain_markdown():
             assert not re.search(r"\{[\w:]+\}`|^`{3,}\{|^:label:|\.ipynb\)", prose, re.MULTILINE), stem
 
 
+def test_sheets_call_things_by_their_numbers():
+    """As the site does: the third equation of chapter 2 is (2.3), whatever its label."""
+    equations = re.findall(r"^:label: (eq-02-\S+)", "\n".join(c["source"] for c in reading.notebook("02-i-mmse")), re.M)
+    assert [reading.labels()[label][1] for label in equations] == [f"(2.{k})" for k in range(1, len(equations) + 1)]
+    third = f"[(2.3)](../../book/02-i-mmse.html#equation-{equations[2]})"
+    assert third in text_of(sheets.sheet("02-i-mmse", True, "../../"))
+    assert "[exercise 5.3](" in text_of(sheets.sheet("05-pointwise", base="../../"))
+
+
 def test_marks_are_read_and_shown():
     cell = {"cell_type": "markdown", "source": "````{exercise} A title ★★ · 15 min\n:label: ex-03-2\n\nDo.\n````"}
     (exercise,) = reading.exercises([cell])
