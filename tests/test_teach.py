@@ -10,12 +10,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import teach
-from _teach import counts, figures, graded, graph, needs, printed, reading, sheets, slides
+import torch
+from _teach import counts, figures, graded, graph, needs, printed, reading, sheets, slides, widgets
 from bs4 import BeautifulSoup
 from PIL import Image
 
+import infodecomp as idc
 from infodecomp import scenes
 from infodecomp.scenes import grammar
 
@@ -384,6 +387,23 @@ def test_pages_of_the_book_become_one(tmp_path, monkeypatch):
     assert links == ["#a", "#b", "#b--x", "#a--t", "#b--x", "#b--t"]
     assert [d.has_attr("open") for d in soup.select("details")] == [True, True] and "folded" not in soup.get_text()
     assert all(image["src"].startswith("data:image/jpeg") for image in soup.select("img"))
+
+
+def test_widgets_are_drawn_again_for_paper(tmp_path):
+    """As vectors, from the state that the page holds: nats to a 4,096th of their range."""
+    nats = torch.arange(16.0).view(4, 4).sqrt() - 1
+    widget = idc.HeatMaps(Image.new("RGB", (8, 8), "red"), {"MI": {"owl": nats}})
+    (tmp_path / "book").mkdir()
+    sliders = idc.Sliders(lambda a, b: Image.new("L", (9, 9), int(50 * a + b)), "grey", a=[0, 1, 2], b=[3, 4])
+    (tmp_path / "book" / "a.html").write_text(f"<article>{widget.html()}{sliders.html()}</article>", encoding="utf-8")
+    state = BeautifulSoup(widget.html(), "html.parser").select_one('script[type="application/json"]').string
+    found = widgets.shown(json.loads(state)["_state"], 0)
+    assert found.words == ["owl"] and found.picture.getpixel((0, 0)) == (255, 0, 0)
+    np.testing.assert_allclose(found.kinds["MI"]["owl"]["map"], nats, atol=4 / 8190)
+    maps, grey = (image["src"].split(",") for image in printed.article(tmp_path, "a", {"a"}).select("img"))
+    assert maps[0] == "data:image/svg+xml;base64" and b"</svg>" in base64.b64decode(maps[1])
+    pixel = Image.open(io.BytesIO(base64.b64decode(grey[1]))).convert("L").getpixel((4, 4))
+    assert grey[0] == "data:image/jpeg;base64" and abs(pixel - 54) < 4
 
 
 def test_a_figure_that_was_not_drawn_is_an_error(tmp_path):
