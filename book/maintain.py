@@ -4,6 +4,7 @@ github.com/<you>/<name>`, `version 1.2.3`."""
 import re
 import runpy
 import sys
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -86,8 +87,10 @@ def chapters(which="all"):
 def execute(which="all"):
     """Execute what the cache lacks of the chapters (all or short), side by side. The build reports those that fail."""
     from jupyter_cache import get_cache
-    from jupyter_cache.executors import load_executor
+    from jupyter_cache.executors import load_executor, utils
 
+    # seconds until a cell's last output is given up; after 4, as they are, a busy machine loses figures
+    utils.executenb = partial(utils.executenb, iopub_timeout=60)
     cache = get_cache(CACHE)
     paths = [str(path) for path in chapters(which)]
     for path in paths:

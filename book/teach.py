@@ -63,7 +63,9 @@ def index(out, found):
             for folder, name in (("sheets", "sheet"), ("solutions", "solutions"))
             for kind, words in (("html", name), ("ipynb", "notebook"))
         ]
-        rows.append((f"{html.escape(sheets.title(stem))} ({len(exercises)})", links))
+        minutes = sum(e.minutes or 0 for e in exercises)
+        about = f"{len(exercises)} exercises, {minutes} min"
+        rows.append((f"{html.escape(sheets.title(stem))} ({about})", links))
     more = [("figures/index.html", "figures, with alt text and licence")]
     more += [("book.pdf", "the book as PDF")] if (out / "book.pdf").exists() else []
     rows.append(

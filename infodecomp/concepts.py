@@ -1,4 +1,4 @@
-"""Concepts that no caption names: how much each tells about a picture, and which of them tells most where, in nats.
+"""Concepts that no caption names: what each is worth about a picture, and which is worth most where, in nats.
 
 With s_c the map of i^s(x; c | context), whose cells add up to log p(x|c)/p(x|context), the difference of two concepts'
 maps needs no context: s_b − s_c is half the integral of (ε − ε̂_c)² − (ε − ε̂_b)², on the same noise.
@@ -29,7 +29,7 @@ ROUNDING = 1e-9  # nats in a cell for which no concept gets it
 
 @dataclass(frozen=True, eq=False)
 class Segmentation(Saved):
-    """Which concept tells most in each cell, and by how much. All (h, w).
+    """Which concept is worth most in each cell, and by how much. All (h, w).
 
     labels: positions in the concepts, −1 where the context alone does better than each of them. margin ≥ 0: nats by
     which the label beats the next best, stderr: their standard error, paired on the same noise; it does not count that
@@ -98,7 +98,7 @@ def concept_maps(
     max_samples: int | None = None,
     progress: bool | None = None,
 ) -> ConceptMaps | list[ConceptMaps]:
-    """Information of concepts with a picture, and which of them tells most where: a segmentation in nats, untrained.
+    """Information of concepts with a picture, and which is worth most where: a segmentation in nats, untrained.
 
     model: from infodecomp.load. image: a picture as model.encode takes it, or a list of them, for a list of results.
     concepts: K different texts, such as ["cat", "dog", "grass"]. context: None (each concept alone, against nothing),

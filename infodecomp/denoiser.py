@@ -126,7 +126,7 @@ def check_finite(*values: torch.Tensor) -> None:
 
 
 def _written(tensors):
-    """What tells whether tensors were written to; inference tensors do not say."""
+    """What changes when tensors are written to; None for inference tensors."""
     return [None if t.is_inference() else t._version for t in tensors]
 
 

@@ -53,7 +53,7 @@ def plain(colour):
 
 
 class Colours:
-    """An exact model of pictures of one colour, told by captions with a colour's name: x is the colour, with noise."""
+    """An exact model of pictures of one colour, named by captions with a colour's name: x is the colour, with noise."""
 
     names = ("red", "green", "blue")
 

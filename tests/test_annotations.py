@@ -107,8 +107,8 @@ def test_a_mask_of_another_size_than_its_picture(tmp_path):
     things = {"images": [{"id": 1, "file_name": "1.png", "width": 80, "height": 40}]}
     things |= {"categories": [{"id": 1, "name": "bed"}], "annotations": []}
     things["annotations"].append({"id": 1, "image_id": 1, "category_id": 1, "segmentation": box})
-    told = {"images": things["images"], "annotations": [{"id": 1, "image_id": 1, "caption": "a bed"}]}
-    for name, found in ((INSTANCES, things), (CAPTIONS, told)):
+    sentences = {"images": things["images"], "annotations": [{"id": 1, "image_id": 1, "caption": "a bed"}]}
+    for name, found in ((INSTANCES, things), (CAPTIONS, sentences)):
         (tmp_path / "annotations" / f"{name}.json").write_text(json.dumps(found))
     (item,) = coco.load(tmp_path)
     assert item.mask().shape == (40, 80) and item.mask().mean() == 0.25

@@ -194,7 +194,7 @@ def test_a_compiled_network_is_told_the_same(name):
     z, logsnr = torch.randn(5, *model.shape, generator=torch.Generator().manual_seed(0)), torch.linspace(-3, 3, 5)
     captions = [CAPTION, CAPTION, "two dogs", None, CAPTION]
     plain = model(z, logsnr, captions), model(z, logsnr, CAPTION)
-    model._compiled, model._sizes = lambda **told: seen.append(len(told[names[0]])) or model.unet(**told), [4] * 4
+    model._compiled, model._sizes = lambda **inputs: seen.append(len(inputs[names[0]])) or model.unet(**inputs), [4] * 4
     names = [model._lesson.asker.pictures]
     for found, expected in zip((model(z, logsnr, captions), model(z, logsnr, CAPTION)), plain, strict=True):
         assert error(found, expected) < 1e-5

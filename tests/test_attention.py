@@ -38,8 +38,8 @@ def make_unet(**changes):
 
 UNET = make_unet()
 INPUT = torch.randn(4, 4, 12, 10, generator=torch.Generator().manual_seed(1))
-TOLD = torch.randn(4, 7, 20, generator=torch.Generator().manual_seed(2))
-CALL = {"sample": INPUT, "timestep": torch.tensor([10.0, 200.0, 500.0, 900.0]), "encoder_hidden_states": TOLD}
+STATES = torch.randn(4, 7, 20, generator=torch.Generator().manual_seed(2))
+CALL = {"sample": INPUT, "timestep": torch.tensor([10.0, 200.0, 500.0, 900.0]), "encoder_hidden_states": STATES}
 
 
 def scene_call(unet):
@@ -53,8 +53,8 @@ def small_call(unet):
 
 
 def sdxl_call(unet):
-    told = {"text_embeds": TOLD[:, 0].repeat(1, 2)[:, :32], "time_ids": torch.full((4, 6), 16.0)}
-    more = {"encoder_hidden_states": TOLD.repeat(1, 1, 4)[..., :64], "added_cond_kwargs": told}
+    added = {"text_embeds": STATES[:, 0].repeat(1, 2)[:, :32], "time_ids": torch.full((4, 6), 16.0)}
+    more = {"encoder_hidden_states": STATES.repeat(1, 1, 4)[..., :64], "added_cond_kwargs": added}
     return unet(**CALL | more).sample if unet.dtype == torch.float32 else unet(**_doubled(CALL | more)).sample
 
 
@@ -272,9 +272,9 @@ def test_attention_at_the_estimators_own_noise():
     logsnr, _ = draw_logsnr(MODEL.proposal, seed, DRAWS, range(2), samples // 2)
     for i in range(2):
         noise = torch.randn(samples, *X.shape[1:], generator=generator(seed, DRAWS, i, 0))
-        told = logsnr[i].float()
+        level = logsnr[i].float()
         with record(MODEL.unet) as recorder:
-            MODEL(idc.channel.add_noise(X[i].expand_as(noise), told, noise), told, CAPTIONS[i])
+            MODEL(idc.channel.add_noise(X[i].expand_as(noise), level, noise), level, CAPTIONS[i])
         heads = sum(layer.heads for layer in recorder.layers.values())
         assert torch.allclose(found[i], daam(recorder, (16, 16)).mean(0) / heads, atol=1e-5)
     assert torch.allclose(found.sum(1), torch.ones(2, 16, 16), atol=1e-5)

@@ -103,9 +103,9 @@ def test_information_per_frequency(passed):
     truth = truth_of(z).sum(1)
     closed = 0.5 * ((WIDE / NARROW).log() + z[:, 0] ** 2 * (1 / WIDE - 1 / NARROW))
     assert (truth - closed).abs().max() < 1e-3
-    told = (NARROW < WIDE * 0.999).expand_as(truth)
-    pooled(((each.map - truth) / each.map_stderr)[told])
-    assert each.map[~told].abs().max() < 1e-9  # what the look leaves alone holds nothing
+    seen = (NARROW < WIDE * 0.999).expand_as(truth)
+    pooled(((each.map - truth) / each.map_stderr)[seen])
+    assert each.map[~seen].abs().max() < 1e-9  # what the look leaves alone holds nothing
     assert each.map_gap.abs().max() < 1e-9
 
 

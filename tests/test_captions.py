@@ -152,7 +152,7 @@ def test_one_name_everywhere(caption, word, named, left):
     start = caption.split().index(word)
     assert replace(caption, start, start + 1, "owl") in replacements(caption, named, ["owl"]).conditions
     assert caption in replacements(caption, word, ["owl"]).conditions
-    model = Told()
+    model = Kept()
     maps = idc.word_maps(model, None, caption, [named], samples=2)
     assert (maps.words, maps.positions) == ([named], [start]) and left in model.asked and named in model.asked
     assert idc.word_maps(model, None, caption, [word], samples=2).positions == [start]
@@ -167,8 +167,8 @@ def test_one_name_everywhere(caption, word, named, left):
 
 
 def test_marks_that_stand_alone_are_no_words():
-    assert idc.word_maps(Told(), None, "a dog — red , big & 5 %", samples=2).words == "a dog red big & 5 %".split()
-    assert idc.word_maps(Told(), None, "—", samples=2).words == ["—"]
+    assert idc.word_maps(Kept(), None, "a dog — red , big & 5 %", samples=2).words == "a dog red big & 5 %".split()
+    assert idc.word_maps(Kept(), None, "—", samples=2).words == ["—"]
 
 
 @pytest.mark.parametrize("caption", ["a \ud800 cat", "a cat \udfff"])
@@ -177,7 +177,7 @@ def test_half_a_surrogate_pair_is_no_text(caption):
         lambda: units(caption),
         lambda: without(caption, 0, 1),
         lambda: replace("a cat", 1, 2, caption),
-        lambda: idc.word_maps(Told(), None, caption, samples=2),
+        lambda: idc.word_maps(Kept(), None, caption, samples=2),
         lambda: idc.HeatMaps(Image.new("RGB", (2, 2)), {"MI": {"a": torch.ones(2, 2)}}, caption),
         lambda: replacements(caption, "a", ["owl"]),
     ):
@@ -187,7 +187,7 @@ def test_half_a_surrogate_pair_is_no_text(caption):
 
 def test_positions_of_numpy_are_positions():
     zero, one = np.int64(0), np.uint8(1)
-    assert without("a cat", zero, one) == "cat" and idc.word_maps(Told(), None, "a cat", [one], samples=2).words == [
+    assert without("a cat", zero, one) == "cat" and idc.word_maps(Kept(), None, "a cat", [one], samples=2).words == [
         "cat"
     ]
     assert idc.load("scenes-net").tokens("red dog", one) == [2]
@@ -197,15 +197,15 @@ def test_positions_of_numpy_are_positions():
 
 
 def test_invisible_characters_are_no_words():
-    assert idc.word_maps(Told(), None, "a \u200b \ufeffcat\u2060,", samples=2).words == ["a", "cat"]
+    assert idc.word_maps(Kept(), None, "a \u200b \ufeffcat\u2060,", samples=2).words == ["a", "cat"]
 
 
 def test_accents_may_be_written_in_two_ways():
-    assert idc.word_maps(Told(), None, "a cafe\u0301, open", ["caf\u00e9"], samples=2).positions == [1]
+    assert idc.word_maps(Kept(), None, "a cafe\u0301, open", ["caf\u00e9"], samples=2).positions == [1]
 
 
-class Told:
-    """A denoiser that remembers what it was told."""
+class Kept:
+    """A denoiser that remembers what it was given."""
 
     def __init__(self):
         self.asked = []

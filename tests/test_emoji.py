@@ -532,8 +532,8 @@ print(re.search(r"VmHWM:\\s*(\\d+) kB", open("/proc/self/status").read())[1])  #
 def test_all_pictures_of_48_pixels_fit_in_a_gigabyte(model):
     """Once they are drawn; to draw them takes 1.1, in a process of its own here."""
     subprocess.run([sys.executable, "-W", "ignore", "-c", PEAK.split("idc.word_maps")[0]], check=True)
-    told = subprocess.run([sys.executable, "-W", "ignore", "-c", PEAK], stdout=subprocess.PIPE, text=True, check=True)
-    assert int(told.stdout) < 2**20  # KiB; 0.81 of them
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", PEAK], stdout=subprocess.PIPE, text=True, check=True)
+    assert int(done.stdout) < 2**20  # KiB; 0.81 of them
 
 
 @pytest.mark.slow  # 30 words given nothing, 0.1 s each

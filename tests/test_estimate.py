@@ -48,15 +48,15 @@ def test_nll_of_gaussians(d, n, proposal, accept):
 
 @pytest.fixture(scope="module")
 def passed():
-    """One pass over the mixture's points for all tests of it: nothing told, two components, the own one."""
+    """One pass over the mixture's points for all tests of it: no condition, two components, the own one."""
     denoiser, x, y = MIXTURE
     return idc.compare(denoiser, x, [None, torch.tensor([[0.0, 1.0, 1.0]]), y], **SKEWED)
 
 
-@pytest.mark.parametrize("told", [0, 1, 2], ids=["nothing", "two", "own"])
-def test_nll_of_a_mixture(passed, told, accept):
+@pytest.mark.parametrize("which", [0, 1, 2], ids=["nothing", "two", "own"])
+def test_nll_of_a_mixture(passed, which, accept):
     denoiser, x, _ = MIXTURE
-    accept(passed.nll(told), -denoiser.log_prob(x, passed.conditions[told]))
+    accept(passed.nll(which), -denoiser.log_prob(x, passed.conditions[which]))
 
 
 def test_nll_of_a_finite_set_is_its_log_mass(accept):

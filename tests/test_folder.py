@@ -96,10 +96,10 @@ def test_other_versions_are_told_and_kept(tmp_path, monkeypatch, capsys):
     run(tmp_path, {}, ITEMS[:2], measure)
     old = read_settings(tmp_path)["versions"]
     monkeypatch.setattr(folder, "versions", lambda: old | {"torch": "9.9"})
-    for told in (1, 0):  # once
+    for count in (1, 0):  # once
         run(tmp_path, {}, ITEMS[:2], measure)
         lines = capsys.readouterr().err.strip().splitlines()
-        assert len(lines) == told and all(f"torch was '{old['torch']}', is '9.9'" in line for line in lines)
+        assert len(lines) == count and all(f"torch was '{old['torch']}', is '9.9'" in line for line in lines)
     found = read_settings(tmp_path)
     assert found["versions"] == old and found["resumed"] == [old | {"torch": "9.9"}]
 

@@ -43,11 +43,11 @@ def test_a_link_brings_the_state_back(state):
 @often
 @given(states(), st.data())
 def test_a_word_is_found_where_it_first_stands(state, data):
-    said = [unit[2] for unit in units(state["text"], grammar.PHRASES)]
-    if not said:
+    words = [unit[2] for unit in units(state["text"], grammar.PHRASES)]
+    if not words:
         return
-    word = data.draw(st.sampled_from(said))
-    assert said[read(link(**state | {"word": word}))["word"]] == word
+    word = data.draw(st.sampled_from(words))
+    assert words[read(link(**state | {"word": word}))["word"]] == word
     with pytest.raises(ValueError, match="word must be one of"):
         link(**state | {"word": "submarine"})
 
@@ -86,8 +86,8 @@ def test_a_spoilt_part_is_refused_or_read_as_another_state(state, data):
 
 @often
 @given(states())
-def test_a_lab_opens_on_the_word_that_tells_most(state):
-    """By default: given the rest, by i^s. A word that cannot be asked, or of another scene, tells nothing."""
+def test_a_lab_opens_on_the_word_that_is_worth_most(state):
+    """By default: given the rest, by i^s. A word that cannot be asked, or of another scene, is worth nothing."""
     scene, text = state["scene"], state["text"]
     found = read(link(scene, text))
     assert (found["question"], found["kind"]) == ("CMI", "standard")

@@ -106,7 +106,7 @@ def test_the_optimal_denoiser_keeps_its_range():
 
 
 def test_many_small_faults_of_one_sign_are_seen_in_their_sum():
-    """Normal data, of which y says nothing; told it, the estimate is a little off everywhere, by the signs of z."""
+    """Normal data, of which y says nothing; given it, the estimate is a little off everywhere, by the signs of z."""
 
     def denoiser(z, logsnr, condition):
         best = torch.sigmoid(-logsnr).sqrt()[:, None] * z

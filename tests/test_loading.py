@@ -118,8 +118,8 @@ def agrees_with_its_scheduler(model, output, condition):
         assert model.timesteps(torch.full((2,), alpha)).tolist() == pytest.approx([t] * 2, abs=1e-2)
         eps_hat = model(z, torch.full((2,), float(alpha)), condition)
         with torch.no_grad():
-            said = output(z, torch.tensor([t] * 2))
-        step = scheduler.step(said, t, z)
+            answer = output(z, torch.tensor([t] * 2))
+        step = scheduler.step(answer, t, z)
         signal, sigma = (math.sqrt(1 / (1 + math.exp(-a))) for a in (alpha, -alpha))
         tolerance = 2e-4 * float(step.pred_original_sample.abs().max())
         assert torch.allclose((z - sigma * eps_hat) / signal, step.pred_original_sample, atol=tolerance)
@@ -133,12 +133,12 @@ def test_stable_diffusion_says_what_its_pipeline_says(tmp_path, prediction):
     pipe = stable_diffusion(prediction)
     model = idc.load(saved(pipe, tmp_path), check=False)
     ids = pipe.tokenizer("the red cat", padding="max_length", max_length=24, return_tensors="pt")["input_ids"]
-    told = pipe.text_encoder.eval()(ids)[0]
-    assert torch.allclose(model.condition("the red cat"), told, atol=1e-6)
+    states = pipe.text_encoder.eval()(ids)[0]
+    assert torch.allclose(model.condition("the red cat"), states, atol=1e-6)
     embeds, empty = pipe.encode_prompt("the red cat", "cpu", 1, True)
     assert torch.allclose(model.condition(["the red cat", None]), torch.cat([embeds, empty]), atol=1e-6)
     unet = pipe.unet.eval()
-    agrees_with_its_scheduler(model, lambda z, t: unet(z, t, told.expand(2, -1, -1)).sample, "the red cat")
+    agrees_with_its_scheduler(model, lambda z, t: unet(z, t, states.expand(2, -1, -1)).sample, "the red cat")
 
 
 def test_range_and_proposal_are_those_of_the_paper(sd):
@@ -269,7 +269,7 @@ def test_a_compiled_network_says_the_same(tmp_path):
     path = saved(pipe, tmp_path)
     plain, fast = (idc.load(path, check=False, compile=compile) for compile in (False, True))
     seen, inner = [], fast._compiled
-    fast._compiled = lambda z, **told: seen.append(len(z)) or inner(z, **told)
+    fast._compiled = lambda z, **inputs: seen.append(len(z)) or inner(z, **inputs)
     x = torch.randn(16, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     logsnr, labels = torch.linspace(*plain.logsnr_range, 16), torch.arange(16) % 3
     for rows, expected in ((16, [16]), (13, [16]), (12, [16])):
@@ -466,7 +466,7 @@ def oracle(says, declared=None, schedule=None):
 def test_the_right_prediction_type_passes_and_wrong_ones_are_refused(says, declared):
     if says == declared:
         found = examine(idc.load(oracle(says), check=[ASTRONAUT, COFFEE]))
-        assert min(found, key=lambda told: math.prod(found[told]))[0] == says and len(found) == 18
+        assert min(found, key=lambda reading: math.prod(found[reading]))[0] == says and len(found) == 18
         return
     with pytest.raises(ValueError, match=f"declares prediction_type '{declared}'.*read as '{says}'") as refused:
         idc.load(oracle(says, declared))

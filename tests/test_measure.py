@@ -40,10 +40,10 @@ def test_noise_is_that_of_the_law_and_estimates_are_the_formula(batch_size):
     samples, chunk = 100, BLOCK // 3072 // 2 * 2
     assert chunk == 84
     proposal, watched = EXACT.proposal, Watched(EXACT)
-    told = [EXACT.condition(None), EXACT.condition(CAPTION)]
+    conditions = [EXACT.condition(None), EXACT.condition(CAPTION)]
     kinds = [("density", 1, None), ("mass", 1, None), ("standard", 1, 0), ("orthogonal", 1, 0)]
     asked = [Quantity(*kind) for kind in kinds]
-    pairs, sampling = [(watched, condition) for condition in told], Sampling(samples, 5, batch_size=batch_size)
+    pairs, sampling = [(watched, condition) for condition in conditions], Sampling(samples, 5, batch_size=batch_size)
     logsnr, weight, sums = measure(X[:2], pairs, asked, sampling, proposal, DRAWS)
     drawn = draw_logsnr(proposal, 5, DRAWS, range(2), samples // 2)
     assert all(map(torch.equal, drawn, (logsnr, weight)))
@@ -57,7 +57,7 @@ def test_noise_is_that_of_the_law_and_estimates_are_the_formula(batch_size):
         where = torch.tensor([place[a] for a in alpha.tolist()])
         seen.setdefault(condition.data_ptr(), torch.full_like(z, torch.nan))[where] = rows
     assert all(torch.equal(rows, z) for rows in seen.values()) and len(seen) == 2
-    guesses = [EXACT(z, logsnr.flatten().float(), condition) for condition in told]
+    guesses = [EXACT(z, logsnr.flatten().float(), condition) for condition in conditions]
     noise = noise.flatten(0, 1).double()
     prior, own = (noise - guess.double() for guess in guesses)
     signal = torch.sigmoid(logsnr.flatten())[:, None, None, None]
@@ -159,8 +159,8 @@ def test_balanced_noise_in_any_batches(batch_size):
 
 
 def test_conditions_that_are_equal_are_evaluated_once():
-    told = EXACT.condition(CAPTION)
-    same = [CAPTION, told, told.clone(), [CAPTION], None, "", "the red cat above the dog"]
+    encoded = EXACT.condition(CAPTION)
+    same = [CAPTION, encoded, encoded.clone(), [CAPTION], None, "", "the red cat above the dog"]
     watched = Watched(EXACT)
     watched.encode, watched.condition = EXACT.encode, EXACT.condition
     found = idc.compare(watched, X[:1], same, samples=10, proposal=EXACT.proposal)
@@ -317,6 +317,6 @@ for samples in (1000, 1000, 4000):
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_memory_does_not_grow_with_samples():
     """3,000 draws more of this noise are 393 MB in float32; a draw's integrand, log-SNR and weight are 24 bytes."""
-    told = subprocess.run([sys.executable, "-W", "ignore", "-c", PEAK], stdout=subprocess.PIPE, text=True, check=True)
-    _, before, after = map(int, told.stdout.split())
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", PEAK], stdout=subprocess.PIPE, text=True, check=True)
+    _, before, after = map(int, done.stdout.split())
     assert after - before < 50_000

@@ -66,18 +66,18 @@ def rivals():
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder, model = tmp_path_factory.mktemp("network"), NetworkScenes(NETWORK)
-    pack, (z, logsnr, said, eps) = dict(netpack.pack()), rows(model)
+    pack, (z, logsnr, captions, eps) = dict(netpack.pack()), rows(model)
     (folder / "halves.bin").write_bytes(zlib.decompress(b64decode(pack.pop("halves"))))
     for name, values in (("z", z), ("eps", eps)):
         (folder / f"{name}.bin").write_bytes(pixel_shuffle(values, 2).float().numpy().tobytes())
-    tokens, pooled = model.condition(TEXTS + said[:16])
+    tokens, pooled = model.condition(TEXTS + captions[:16])
     (folder / "tokens.bin").write_bytes(tokens.numpy().tobytes())
     values = {
         "network": pack,
         "world": world(),
         "rivals": list(rivals()),
-        "rows": [{"logsnr": a, "text": text} for a, text in zip(logsnr.tolist(), said, strict=True)],
-        "texts": [{"text": t, "pooled": p} for t, p in zip(TEXTS + said[:16], pooled.tolist(), strict=True)],
+        "rows": [{"logsnr": a, "text": text} for a, text in zip(logsnr.tolist(), captions, strict=True)],
+        "texts": [{"text": t, "pooled": p} for t, p in zip(TEXTS + captions[:16], pooled.tolist(), strict=True)],
     }
     (folder / "network.mjs").write_text(MODULE, encoding="utf-8")
     (folder / "values.json").write_text(json.dumps(values, allow_nan=False), encoding="utf-8")

@@ -43,7 +43,7 @@ def test_first_captions_are_true_and_others_false(folder, task):
 
 @pytest.mark.parametrize("task", ["vg_relation", "vg_attribution"])
 def test_pairs_swap_one_thing(folder, task):
-    """Both captions are of the grammar and hold the same words, but for the relation; the group tells which."""
+    """Both captions are of the grammar and hold the same words, but for the relation; the group names it."""
     groups = Counter()
     for item in aro.load(folder, task):
         true, swapped = (text.split() for text in item.captions)

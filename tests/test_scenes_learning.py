@@ -12,12 +12,12 @@ RECORDS = Path(idc.__file__).parent / "experiments" / "records"
 GREEN = json.loads((RECORDS / "green.json").read_text())
 LEARNED = {int(step): each for step, each in json.loads((RECORDS / "learning.json").read_text()).items()}
 STEPS = sorted(LEARNED)
-TOLD = ("noun", "colour", "relation")
+KINDS = ("noun", "colour", "relation")
 
 
-def cost(record, told):
+def cost(record, given):
     """The sum of the excess over bands, and its standard error, as if those of bands were independent."""
-    bands = record["excess"][told]
+    bands = record["excess"][given]
     return sum(nats for nats, _ in bands), math.hypot(*(error for _, error in bands))
 
 
@@ -44,19 +44,19 @@ def test_its_own_context_inflates_the_relation_at_every_step(step):
 def test_the_own_context_falls_and_alternatives_rise():
     """From 1,000 steps to the last, the inflation of the three kinds together, and of the relation alone."""
     early, late = (LEARNED[step]["words"] for step in (1000, STEPS[-1]))
-    for kinds in (("relation",), TOLD):
+    for kinds in (("relation",), KINDS):
         fell = sum(early[kind]["own"][0] - late[kind]["own"][0] for kind in kinds)
         assert fell > 3.3 * math.hypot(*(words[kind]["own"][1] for kind in kinds for words in (early, late)))
-    for kind in TOLD:
+    for kind in KINDS:
         assert late[kind]["alternatives"][0] > LEARNED[250]["words"][kind]["alternatives"][0]
         short = late[kind]["truth"][0] - late[kind]["alternatives"][0]
         assert short < 3.3 * late[kind]["alternatives"][1] + 1e-3
 
 
 def test_the_costs_fall_and_so_does_their_difference():
-    for told in ("caption", "fragment", "nothing"):
-        found = [cost(LEARNED[step], told)[0] for step in STEPS]
-        assert found == sorted(found, reverse=True), told
+    for given in ("caption", "fragment", "nothing"):
+        found = [cost(LEARNED[step], given)[0] for step in STEPS]
+        assert found == sorted(found, reverse=True), given
     extra = [cost(LEARNED[step], "nothing")[0] - cost(LEARNED[step], "caption")[0] for step in STEPS]
     assert extra == sorted(extra, reverse=True) and extra[-1] > 0
 

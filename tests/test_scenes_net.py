@@ -55,9 +55,9 @@ def test_the_records_words_are_what_the_command_measures(kind):
 
 def test_the_records_excess_error_is_measured_again():
     found = report.measure_excess(MODEL, EXACT, 32)
-    for told, bands in found.items():
-        for (nats, error), (stored, spread) in zip(bands, RECORD["excess"][told], strict=True):
-            assert abs(nats - stored) < 4.5 * math.hypot(error, spread) + 0.01, told
+    for given, bands in found.items():
+        for (nats, error), (stored, spread) in zip(bands, RECORD["excess"][given], strict=True):
+            assert abs(nats - stored) < 4.5 * math.hypot(error, spread) + 0.01, given
 
 
 def test_no_word_exceeds_its_bound_against_alternatives():
@@ -84,8 +84,8 @@ def test_it_reads_the_side():
     texts = [sc.captions(s)[0] for s in drawn]
     turned = [t.replace("left of", "right of") for t in texts]
     assert all("left of" in text for text in texts)
-    told = idc.pointwise_information(MODEL, x, texts, turned, kind="standard", samples=20, proposal=MODEL.proposal)
-    assert (told.nats > 0).all()
+    worth = idc.pointwise_information(MODEL, x, texts, turned, kind="standard", samples=20, proposal=MODEL.proposal)
+    assert (worth.nats > 0).all()
 
 
 def test_conditions_in_every_form():
@@ -111,8 +111,8 @@ def test_half_precision_moves_an_estimate_less_than_its_error():
         assert torch.equal(one.profile.logsnr, other.profile.logsnr) and other.nats.dtype == torch.float64
         moved = (other.nats - one.nats).abs()
         assert (moved < 0.1 * one.stderr).all() and (moved < 0.015 * one.nats).all() and (moved > 0).all()
-    told = MODEL.condition(CAPTIONS)  # encoded by another precision
-    assert torch.allclose(half(X, torch.full((8,), -5.0), told), half(X, torch.full((8,), -5.0), CAPTIONS), atol=0.1)
+    encoded = MODEL.condition(CAPTIONS)  # encoded by another precision
+    assert torch.allclose(half(X, torch.full((8,), -5.0), encoded), half(X, torch.full((8,), -5.0), CAPTIONS), atol=0.1)
 
 
 def test_its_range_is_that_of_its_schedule():

@@ -10,12 +10,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import teach
-from _teach import counts, figures, graded, graph, needs, printed, reading, sheets, slides
+import torch
+from _teach import counts, figures, graded, graph, needs, printed, reading, sheets, slides, widgets
 from bs4 import BeautifulSoup
 from PIL import Image
 
+import infodecomp as idc
 from infodecomp import scenes
 from infodecomp.scenes import grammar
 
@@ -38,7 +41,8 @@ def test_every_exercise_is_on_one_sheet():
     assert sorted(on_sheets) == sorted(in_book) and len(set(on_sheets)) == len(on_sheets) >= 67
     for stem, found in SHEETS.items():
         whole = text_of(sheets.sheet(stem))
-        assert re.findall(r"^## (\S+) ", whole, re.MULTILINE) == [sheets.number(e) for e in found], stem
+        shown = re.findall(r"^## (\S+) ", whole, re.MULTILINE)
+        assert shown == [f"{int(stem[:2])}.{place}" for place in range(1, len(found) + 1)], stem
 
 
 @pytest.mark.parametrize("stem", SHEETS)
@@ -92,6 +96,15 @@ def test_sheets_are_plain_markdown():
             assert not re.search(r"\{[\w:]+\}`|^`{3,}\{|^:label:|\.ipynb\)", prose, re.MULTILINE), stem
 
 
+def test_sheets_call_things_by_their_numbers():
+    """As the site does: the third equation of chapter 2 is (2.3), whatever its label."""
+    equations = re.findall(r"^:label: (eq-02-\S+)", "\n".join(c["source"] for c in reading.notebook("02-i-mmse")), re.M)
+    assert [reading.labels()[label][1] for label in equations] == [f"(2.{k})" for k in range(1, len(equations) + 1)]
+    third = f"[(2.3)](../../book/02-i-mmse.html#equation-{equations[2]})"
+    assert third in text_of(sheets.sheet("02-i-mmse", True, "../../"))
+    assert "[exercise 5.3](" in text_of(sheets.sheet("05-pointwise", base="../../"))
+
+
 def test_marks_are_read_and_shown():
     cell = {"cell_type": "markdown", "source": "````{exercise} A title ★★ · 15 min\n:label: ex-03-2\n\nDo.\n````"}
     (exercise,) = reading.exercises([cell])
@@ -140,6 +153,19 @@ def test_every_chapter_is_in_the_graph():
     numbered = {stem for stem in stems if re.match(r"\d\d", stem)} - {"00-preface"}
     assert set(reading.plan()["chapters"]) == numbered
     assert (ROOT / "book" / "_static" / "chapters.svg").read_text(encoding="utf-8") == graph.svg()
+
+
+def test_the_graph_says_what_the_boxes_say():
+    """A box names all that an arrow comes from, and nothing that no way of arrows leads from."""
+    needs = {chapter: about.get("needs", []) for chapter, about in reading.plan()["chapters"].items()}
+
+    def before(chapter):
+        return set(needs[chapter]).union(*map(before, needs[chapter]))
+
+    for chapter in needs:
+        box = re.search(r"\*\*You need\*\*(.*?)\*\*It takes", reading.notebook(chapter)[0]["source"], re.DOTALL)[1]
+        named = set(re.findall(r"\]\(([\w-]+)\.ipynb", re.sub(r"\([^()]*\([^()]*\)[^()]*is used\.\)", "", box)))
+        assert set(needs[chapter]) <= named <= before(chapter), chapter
 
 
 def test_a_circle_in_the_graph_is_found():
@@ -232,33 +258,36 @@ def test_minutes_are_words_equations_and_figures():
 
 # ---- graded notebooks ----
 
+HANGS = {"timeout": 600, "iopub_timeout": 60}  # seconds, for what hangs; the defaults are short on a busy machine
+
 
 def grades(notebook):
     """(points, of how many) of each test, as nbgrader's preprocessor and rule give them."""
     from nbgrader.preprocessors import Execute
     from nbgrader.utils import determine_grade
 
-    done, _ = Execute(kernel_name="python3").preprocess(notebook, {"metadata": {"path": str(ROOT)}})
+    done, _ = Execute(kernel_name="python3", **HANGS).preprocess(notebook, {"metadata": {"path": str(ROOT)}})
     return [determine_grade(cell) for cell in done.cells if cell.metadata.get("nbgrader", {}).get("grade")]
 
 
 def wrong_answers(session):
-    """The cells of a session's notebook after the imports, with the wrong answers of the plan."""
-    for k, task in enumerate(session["graded"]["tasks"], 1):
-        text, answer, test = graded.task_cells(task, k)
-        answer.source = graded.function(task, "wrong")
-        yield from (text, answer, test)
+    """The cells of a session's notebook after the imports, with the wrong answers of the plan, then with none."""
+    for kind in ("wrong", "empty"):
+        for k, task in enumerate(session["graded"]["tasks"], 1):
+            text, answer, test = graded.task_cells(task, k)
+            answer.source = graded.function(task | {"empty": "pass"}, kind)
+            yield from (text, answer, test)
 
 
 @pytest.mark.parametrize("place", range(1, 7))
 def test_graded_notebooks_know_right_from_wrong(place):
-    """One kernel: the solutions pass every test, then each wrong answer fails its own."""
+    """One kernel: the solutions pass every test, then each wrong answer and each empty one fails its own."""
     session = SESSIONS[place - 1]
     notebook = graded.source(session, place)
     tasks = len(session["graded"]["tasks"])
     both = sheets.finished([*notebook.cells, *wrong_answers(session)], "both")
     found = grades(both)
-    assert len(found) == 2 * tasks and tasks >= 1
+    assert len(found) == 3 * tasks and tasks >= 1
     assert all(points == most > 0 for points, most in found[:tasks])
     assert all(points == 0 for points, _ in found[tasks:])
 
@@ -331,7 +360,7 @@ def test_figures_of_emoji_have_the_licence_of_the_drawings():
         for name, _, _, place in reading.figures(cells)
     }
     drawings = ("fig-00-sheet", "fig-00-map", "fig-10-emoji", "fig-14-emoji")
-    ours = ("fig-preface-owl", "fig-00-z", "fig-01-cat", "fig-10-sheet", "fig-14-bands")
+    ours = ("fig-preface-owl", "fig-00-errors", "fig-01-cat", "fig-10-sheet", "fig-14-bands")
     assert {found[name] for name in drawings} == {figures.EMOJI} and {found[name] for name in ours} == {figures.MIT}
 
 
@@ -358,6 +387,23 @@ def test_pages_of_the_book_become_one(tmp_path, monkeypatch):
     assert links == ["#a", "#b", "#b--x", "#a--t", "#b--x", "#b--t"]
     assert [d.has_attr("open") for d in soup.select("details")] == [True, True] and "folded" not in soup.get_text()
     assert all(image["src"].startswith("data:image/jpeg") for image in soup.select("img"))
+
+
+def test_widgets_are_drawn_again_for_paper(tmp_path):
+    """As vectors, from the state that the page holds: nats to a 4,096th of their range."""
+    nats = torch.arange(16.0).view(4, 4).sqrt() - 1
+    widget = idc.HeatMaps(Image.new("RGB", (8, 8), "red"), {"MI": {"owl": nats}})
+    (tmp_path / "book").mkdir()
+    sliders = idc.Sliders(lambda a, b: Image.new("L", (9, 9), int(50 * a + b)), "grey", a=[0, 1, 2], b=[3, 4])
+    (tmp_path / "book" / "a.html").write_text(f"<article>{widget.html()}{sliders.html()}</article>", encoding="utf-8")
+    state = BeautifulSoup(widget.html(), "html.parser").select_one('script[type="application/json"]').string
+    found = widgets.shown(json.loads(state)["_state"], 0)
+    assert found.words == ["owl"] and found.picture.getpixel((0, 0)) == (255, 0, 0)
+    np.testing.assert_allclose(found.kinds["MI"]["owl"]["map"], nats, atol=4 / 8190)
+    maps, grey = (image["src"].split(",") for image in printed.article(tmp_path, "a", {"a"}).select("img"))
+    assert maps[0] == "data:image/svg+xml;base64" and b"</svg>" in base64.b64decode(maps[1])
+    pixel = Image.open(io.BytesIO(base64.b64decode(grey[1]))).convert("L").getpixel((4, 4))
+    assert grey[0] == "data:image/jpeg;base64" and abs(pixel - 54) < 4
 
 
 def test_a_figure_that_was_not_drawn_is_an_error(tmp_path):

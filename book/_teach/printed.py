@@ -10,7 +10,7 @@ import yaml
 from bs4 import BeautifulSoup
 from PIL import Image
 
-from . import reading
+from . import reading, widgets
 from .chromium import CHROMIUM, chromium, show
 
 MATHJAX = reading.BOOK / "_static" / "mathjax"  # the site's and the slides' too
@@ -67,12 +67,10 @@ def contents():
 
 def jpeg(site, source):
     """The address of a picture; pixels in WebP, which a PDF would hold uncompressed, as JPEG data."""
-    file = site / "book" / source
-    found = None
-    if source.endswith(".svg") and file.is_file():
-        found = re.search(
-            r"data:image/webp;base64,([^\"]+)", file.read_text(encoding="utf-8")
-        )
+    text = source
+    if source.endswith(".svg") and (file := site / "book" / source).is_file():
+        text = file.read_text(encoding="utf-8")
+    found = re.search(r"data:image/webp;base64,([^\"]+)", text)
     if not found:
         return source
     image = Image.open(io.BytesIO(base64.b64decode(found[1]))).convert("RGB")
@@ -85,6 +83,13 @@ def article(site, stem, stems):
     """The article of a page: ids carry the page's name, links within the book lead to them, details are open."""
     html = (site / "book" / f"{stem}.html").read_text(encoding="utf-8")
     found = BeautifulSoup(html, "html.parser").select_one("article")
+    for widget in found.select("div.idc"):
+        state, still = (
+            widget.select_one("script[type$=json]"),
+            widget.select_one("img"),
+        )
+        kind = widget["class"][-1]
+        still["src"] = widgets.redrawn(kind, state.string) or still["src"]
     for tag in found.select(DROPPED):
         tag.decompose()
     for tag in found.find_all(id=True):

@@ -125,13 +125,25 @@ def labels():
     for path in BOOK.glob("*.md"):
         found |= labels_of(path.stem, path.read_text(encoding="utf-8"))
     for path in NOTEBOOKS:
-        cells = notebook(path.stem)
+        cells, own = notebook(path.stem), {}
         for name, _, _, _ in figures(cells):
-            found[name] = path.stem, f"figure “{spoken(name)}”", ""
+            own[name] = path.stem, f"figure “{spoken(name)}”", ""
         for cell in cells:
             if cell["cell_type"] == "markdown":
-                found |= labels_of(path.stem, cell["source"])
+                own |= labels_of(path.stem, cell["source"])
+        found |= numbered(own) if "01" <= path.stem < "a" else own
     return found
+
+
+def numbered(own):
+    """The labels of a numbered chapter, where figures, equations and exercises are called as on the site: (2.11)."""
+    kinds = {"fig-": "figure {}.{}", "eq-": "({}.{})", "ex-": "exercise {}.{}"}
+    for kind, call in kinds.items():
+        of_kind = [label for label in own if label.startswith(kind)]
+        for place, label in enumerate(of_kind, 1):
+            stem, _, tex = own[label]
+            own[label] = stem, call.format(int(stem[:2]), place), tex
+    return own
 
 
 def labels_of(stem, text):

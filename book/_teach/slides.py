@@ -47,14 +47,16 @@ def slide_cell(source, kind="slide"):
 
 def slides(session, place):
     """The notebook of a session's slides: a title, the slides of the plan with their notes, and the homework."""
-    home = ", ".join(f"{sheets.number(e)} {e.title}" for e in homework(session))
+    home = "\n".join(
+        f"- {sheets.heading(e).removeprefix('## ')}" for e in homework(session)
+    )
     cells = [slide_cell(f"# {place}. {session['title']}\n\n{session['question']}")]
     for slide in session["slides"]:
         cells.append(slide_cell(content(slide)))
         if notes := slide.get("notes"):
             cells.append(slide_cell(notes, "notes"))
     cells.append(
-        slide_cell(f"## Until next time\n\n{session['read']}\n\nExercises: {home}.")
+        slide_cell(f"## Until next time\n\n{session['read']}\n\nExercises:\n\n{home}")
     )
     return sheets.finished(cells, f"{place}. {session['title']}")
 

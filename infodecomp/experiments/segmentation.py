@@ -1,4 +1,4 @@
-"""Segmentation without training: each cell gets the concept that tells most; mIoU with the masks of what is there.
+"""Segmentation without training: each cell gets the concept that is worth most; mIoU with the masks of what is there.
 
 The concepts of a picture are the names of its annotated categories, whatever a caption says. A cell whose margin is
 below some number of standard errors gets no name; that number is chosen on other pictures, as in localization.

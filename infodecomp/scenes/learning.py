@@ -15,7 +15,7 @@ from .net import NetworkScenes
 from .report import KINDS, measure_excess, measure_swaps, measure_words
 from .train import load
 
-TOLD = ("noun", "colour", "relation", "adverb")
+MEASURED = ("noun", "colour", "relation", "adverb")
 
 
 def at_snapshot(model: NetworkScenes, file: Path) -> NetworkScenes:
@@ -30,7 +30,7 @@ def at_snapshot(model: NetworkScenes, file: Path) -> NetworkScenes:
 
 def measured(model: NetworkScenes, exact: ExactScenes, count: int, samples: int) -> dict:
     """Excess, swaps and words of a network, as in its record."""
-    words = {kind: measure_words(model, exact, kind, count, samples, 0) for kind in KINDS if kind in TOLD}
+    words = {kind: measure_words(model, exact, kind, count, samples, 0) for kind in KINDS if kind in MEASURED}
     for word in words.values():
         for key in [key for key in word if key.startswith("map") or key.endswith("each")]:
             del word[key]
