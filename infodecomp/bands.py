@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
-from .checks import floats, refuse, tensor, whole
+from .checks import refuse, tensor, whole
 from .denoiser import Denoiser
 from .estimates.estimate import Estimate
 
@@ -28,9 +28,8 @@ def cosines(size: int) -> torch.Tensor:
 
 
 def _turned(x, inverse):
-    floats("x", x)
-    if not isinstance(x, torch.Tensor) or x.ndim < 2:
-        refuse("x", "a tensor (N, d), or (N, …, h, w)", x)
+    if not isinstance(x, torch.Tensor) or not x.is_floating_point() or x.ndim < 2:
+        refuse("x", "a floating-point tensor (N, d), or (N, …, h, w)", x)
     across, down = (cosines(x.shape[side]).to(x) for side in (-1, -2))
     if x.ndim == 2:
         return x @ (across if inverse else across.T)
@@ -63,10 +62,14 @@ class InFrequencies:
 
     def turn(self, x: torch.Tensor) -> torch.Tensor:
         """The coefficients (N, C / block², h · block, w · block) of x (N, C, h, w); of vectors (N, d) -> (N, d)."""
+        if self.block > 1 and (x.ndim < 4 or x.shape[-3] % self.block**2):
+            refuse("x", f"(N, C, h, w) with channels in blocks of {self.block} × {self.block}", x)
         return dct(x if self.block == 1 else pixel_shuffle(x, self.block))
 
     def back(self, z: torch.Tensor) -> torch.Tensor:
         """x of its coefficients z."""
+        if any(side % self.block for side in z.shape[2:]):
+            refuse("z", f"coefficients with sides in blocks of {self.block}", z)
         x = idct(z)
         return x if self.block == 1 else pixel_unshuffle(x, self.block)
 
@@ -79,8 +82,8 @@ class InFrequencies:
         found = getattr(self.denoiser, name)
         if name == "encode":
             return lambda images: self.turn(found(images))
-        if name == "decode":
-            return lambda z: found(self.back(z))
+        if name in ("decode", "log_prob"):  # a density stays what it is: the basis is orthonormal
+            return lambda z, *more, **options: found(self.back(z), *more, **options)
         return tuple(self.turn(torch.zeros(1, *found)).shape[1:]) if name == "shape" and found else found
 
 

@@ -20,6 +20,7 @@ from .estimates.estimate import Estimate, run
 from .estimates.measure import Quantity
 from .estimates.sampling import Sampling, samples_of
 from .integrate import Proposal
+from .numbers import pm
 from .progress import dispensable
 from .saved import Saved
 from .words import about_of, check_model, counter, seen
@@ -41,8 +42,8 @@ class Segmentation(Saved):
     stderr: torch.Tensor
 
     def sure(self, least: float = 2.0) -> torch.Tensor:
-        """The labels (h, w), −1 also where the margin is below `least` standard errors. ValueError for no number."""
-        unsure = self.margin < number("least", least, 0.0) * self.stderr
+        """The labels (h, w), −1 also for a margin of 0, or below `least` standard errors. ValueError for no number."""
+        unsure = (self.margin < number("least", least, 0.0) * self.stderr) | (self.margin == 0)
         return self.labels.masked_fill(unsure, -1)
 
 
@@ -51,7 +52,8 @@ class ConceptMaps(Saved):
     """The information of concepts about one image. Lists run over `concepts`; each Estimate has one row.
 
     image: the picture as the model saw it. context: None, or the text beside which each concept stands. prior (K,).
-    mi: i^o(x; concept | context); mi_standard: the same as i^s, on the same noise.
+    mi: i^o(x; concept | context); mi_standard: the same as i^s, on the same noise. For a concept that does not fit, i^s
+    is far below zero and i^o as far above: i^o is a sum of squares, and bright wherever a concept changes the guess.
     against: None, or log P(concept | x)/P(concept), Bayes' rule over the concepts with the prior, at most −log of the
     prior; its map comes from paths, as that of infodecomp.pointwise_information against Alternatives.
     segmentation: see Segmentation; None if Ctrl-C stopped the pass.
@@ -77,8 +79,8 @@ class ConceptMaps(Saved):
         return {kind: dict(zip(self.concepts, estimates, strict=True)) for kind, estimates in found.items()}
 
     def __repr__(self) -> str:
-        each = zip(self.concepts, self.mi, strict=True)
-        return f"ConceptMaps({'; '.join(f'{c}: {m.nats[0]:.2f} ± {m.stderr[0]:.2f}' for c, m in each)} nats)"
+        each = zip(self.concepts, self.mi_standard, self.mi, strict=True)
+        return f"ConceptMaps({'; '.join(f'{c}: iˢ {pm(s[0])}, iᵒ {pm(m[0])}' for c, s, m in each)} nats)"
 
 
 def concept_maps(
@@ -149,8 +151,9 @@ def _asked(model, concepts, context, prior, against, sampling):
     check_model(model)
     if isinstance(concepts, str) or not isinstance(concepts, Sequence) or not concepts:
         refuse("concepts", "a list of at least one text", concepts)
-    if not all(isinstance(c, str) and c.strip() for c in concepts) or len(set(concepts)) < len(concepts):
-        raise ValueError(f"concepts must be texts, each once, got {shown(list(concepts))}")
+    written = [" ".join(c.split()) if isinstance(c, str) else "" for c in concepts]
+    if not all(written) or len(set(written)) < len(written):
+        raise ValueError(f"concepts must be texts, each once and none empty, got {shown(list(concepts))}")
     if not isinstance(against, bool):
         refuse("against", "a bool", against)
     if against:

@@ -21,6 +21,7 @@ from .estimates.estimate import Estimate, run
 from .estimates.measure import Quantity
 from .estimates.sampling import Sampling, check_kind, samples_of
 from .integrate import Proposal
+from .numbers import pm
 from .saved import Saved
 from .words import about_of, check_model, chosen, counter, seen
 
@@ -120,7 +121,7 @@ class WordPairs(Saved):
         return height, width
 
     def __repr__(self) -> str:
-        each = [f"{name} {e.nats.item():.2f} ± {e.stderr.item():.2f}" for name, e in self.parts().items()]
+        each = [f"{name} {pm(e[0])}" for name, e in self.parts().items()]
         return f"WordPairs({' and '.join(map(repr, self.words))}; {', '.join(each)} nats)"
 
 
@@ -214,7 +215,7 @@ def _measured(model, image, texts, sampling):
 
 def _place(model, caption, name, word):
     """(first, last + 1) of a word that stands once in a caption."""
-    found = chosen(model, caption, [word])
+    found = chosen(model, caption, [word], name)
     if len(found) != 1:
         raise ValueError(f"{name} must stand once in {caption!r:.200}, or be a position, got {shown(word)}")
     return found[0][:2]

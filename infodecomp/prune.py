@@ -42,7 +42,7 @@ class Choice:
     @property
     def share(self) -> torch.Tensor:
         """(B,) evaluations as a share of those that the full ranking takes."""
-        return self.samples.sum(1) / (self.full * self.candidates)
+        return self.samples.sum(1).double() / (self.full * self.candidates)
 
 
 def rounds(first: int, samples: int) -> list[int]:
@@ -87,9 +87,9 @@ def eliminate(
     where racing (B, K) bool. log_prior (B, K), −inf for what is not a candidate. cuts: draws after each round, rising.
     """
     alive, taken = log_prior > -torch.inf, torch.zeros_like(log_prior, dtype=torch.long)
-    behind, stderr = torch.full_like(log_prior, torch.inf), torch.full_like(log_prior, torch.inf)
-    losses = log_prior.new_zeros(*log_prior.shape, cuts[-1])
-    candidates = alive.sum(1)
+    candidates, losses = alive.sum(1), log_prior.new_zeros(*log_prior.shape, cuts[-1])
+    behind = torch.where(alive & (candidates == 1)[:, None], 0.0, torch.full_like(log_prior, torch.inf))  # runs no race
+    stderr = behind.clone()
     level = error / ((candidates - 1) * (len(cuts) - 1)).clamp_min(1).double()
     for start, stop in pairwise([0, *cuts]):
         racing = alive & (alive.sum(1) > 1)[:, None]
@@ -129,8 +129,8 @@ def classify(
     """
     if not isinstance(alternatives, Alternatives):
         refuse("alternatives", "an infodecomp.Alternatives", alternatives)
-    error, first, x = number("error", error, 0, 1 - 1e-9), whole("first", first, 8, step=2), batch("x", x)
-    samples = samples_of(samples, denoiser)
+    error = number("error", error, 0, 1 - 1e-9, "a number in [0, 1)")
+    first, x, samples = whole("first", first, 8, step=2), batch("x", x), samples_of(samples, denoiser)
     sampling = Sampling(samples, seed, proposal, batch_size, progress=progress)
     if sampling.fitted:
         raise ValueError("proposal must be None or a Proposal, as rounds share one, got 'fit'")

@@ -20,6 +20,7 @@ from .estimates.measure import Quantity
 from .estimates.sampling import Sampling, samples_of
 from .integrate import Proposal
 from .models.pictures import picture
+from .numbers import pm
 from .progress import dispensable
 from .saved import Saved, describe, read
 
@@ -62,8 +63,7 @@ class WordMaps(Saved):
 
     def __repr__(self) -> str:
         each = [
-            f"{word}: MI {m.nats[0]:.2f} ± {m.stderr[0]:.2f}, CMI {c.nats[0]:.2f} ± {c.stderr[0]:.2f}"
-            for word, m, c in zip(self.words, self.mi, self.cmi, strict=True)
+            f"{word}: MI {pm(m[0])}, CMI {pm(c[0])}" for word, m, c in zip(self.words, self.mi, self.cmi, strict=True)
         ]
         return f"WordMaps({'; '.join(each)} nats)"
 
@@ -257,26 +257,26 @@ def _maps(one, estimates, row, against, counted):
     return WordMaps(one.image, one.caption, one.words, one.positions, **lists, against=against, counted=counted)
 
 
-def chosen(model: Any, caption: str, words: Sequence | None) -> list[tuple[int, int, str]]:
+def chosen(model: Any, caption: str, words: Sequence | None, name: str = "words") -> list[tuple[int, int, str]]:
     """[(first, last + 1, text)] of a caption's words: each occurrence of those named, or at these positions; None: all.
 
-    Raises ValueError for a caption without words, and for words that it has not.
+    Raises ValueError for a caption without words, and for words (the argument `name`) that it has not.
     """
     if not isinstance(caption, str) or not caption.split():
         raise ValueError(f"caption must be a str with at least one word, got {shown(caption)}")
     if words is not None and (isinstance(words, str) or not isinstance(words, Sequence) or not words):
-        refuse("words", "None or a list of words, phrases and positions", words)
+        refuse(name, "None or a list of words, phrases and positions", words)
     every = units(caption, getattr(model, "phrases", ()))
     if words is None:
         return [u for u in every if is_word(u[2])] or every
-    return [u for word in words for u in _find(every, caption, word)]
+    return [u for word in words for u in _find(every, caption, word, name)]
 
 
-def _find(every, caption, word):
+def _find(every, caption, word, name):
     if is_whole(word):
         found = [u for u in every if u[0] == word]
     else:
         found = find(caption, word, every) if isinstance(word, str) else []
     if not found:
-        raise ValueError(f"words must be words or phrases of {caption!r}, or where they begin, got {shown(word)}")
+        refuse(name, f"words or phrases of {caption!r:.200}, or where they begin", word)
     return found

@@ -151,6 +151,12 @@ def test_pixels_and_frequencies_agree_with_counting():
     assert not torch.equal(*z)
 
 
+def test_the_density_of_coefficients_is_that_of_the_pictures():
+    points = torch.randn(5, 1, 4, 4, generator=torch.Generator().manual_seed(0)).double()
+    denoiser = idc.exact.FiniteSet(points, jitter=0.1)
+    assert InFrequencies(denoiser).log_prob(dct(points)).allclose(denoiser.log_prob(points))
+
+
 def test_words_may_be_mapped_over_frequencies():
     model = InFrequencies(idc.load("scenes"), block=2)
     scene = sc.scenes()[12345]
@@ -179,9 +185,12 @@ def test_draws_at_the_edges_count_once():
         (lambda e: by_logsnr(e, [-6, 7]), "edges must be between log-SNRs -6 and 6"),
         (lambda e: by_logsnr(e.nats, [-6, 6]), "estimate must be an infodecomp.Estimate"),
         (lambda e: by_radius(e, [0, 1]), r"estimate must be an infodecomp.Estimate with a map \(B, h, w\)"),
-        (lambda e: dct(torch.ones(3)), r"x must be a tensor \(N, d\)"),
+        (lambda e: dct(torch.ones(3)), r"x must be a floating-point tensor \(N, d\)"),
         (lambda e: InFrequencies(3), "denoiser must be callable"),
         (lambda e: InFrequencies(print, block=0), "block must be a whole number"),
+        (lambda e: InFrequencies(print, block=3).turn(torch.zeros(1, 12, 4, 4)), "channels in blocks of 3 × 3"),
+        (lambda e: InFrequencies(print, block=2).back(torch.zeros(1, 3, 5, 4)), "sides in blocks of 2"),
+        (lambda e: dct(torch.zeros(2, 3, dtype=torch.int64)), "x must be a floating-point tensor"),
         (lambda e: cosines(0), "size must be a whole number"),
     ],
 )

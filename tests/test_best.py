@@ -3,6 +3,7 @@
 import itertools
 import json
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +18,14 @@ from infodecomp.scenes.net import NETWORK
 CAPTION = "the red cat left of the blue dog"
 
 
+BAD = {
+    "caption must be a str with at least one word, got \\['a cat'\\]": {"caption": ["a cat"]},
+    "caption must be a str with at least one word, got ' '": {"caption": " "},
+    "samples must be an even number": {"samples": 3},
+    "model must be one of infodecomp.load that generates, got None": {"model": None},
+}
+
+
 def test_the_best_has_the_most_nats_about_the_caption():
     model = idc.load("scenes")
     found = best_of(model, CAPTION, 3, steps=4, samples=8, seed=1)
@@ -29,6 +38,10 @@ def test_the_best_has_the_most_nats_about_the_caption():
     ]
     with pytest.raises(ValueError, match="count must be"):
         best_of(model, CAPTION, 0)
+    drawn = SimpleNamespace(generate=lambda *_, **__: pytest.fail("drawn before all was checked"))
+    for message, arguments in BAD.items():
+        with pytest.raises(ValueError, match=message):
+            best_of(**{"model": drawn, "caption": CAPTION, "count": 2, "samples": 8} | arguments)
 
 
 def test_what_fits_is_what_counting_says():
@@ -51,6 +64,12 @@ def test_shares_are_averages_over_all_subsets():
             picks = [max(pick, key=lambda k: value[k]) for pick in itertools.combinations(range(5), n)]
             assert found[row, n - 1] == pytest.approx(np.mean([good[k] for k in picks]))
     assert np.allclose(shares(fit, fit)[:, -1], fit.max(1)) and np.allclose(found[:, 0], fit.mean(1))
+
+
+@pytest.mark.parametrize("fit, score", [([[1, 0]], [[1]]), ([1, 0], [0, 1]), ([[1, 0]], [[1, np.nan]])])
+def test_shares_refuse_what_is_no_table(fit, score):
+    with pytest.raises(ValueError, match="fit and score must be"):
+        shares(fit, score)
 
 
 def test_record_is_of_these_settings_and_weights():

@@ -16,6 +16,7 @@ BOTH = [s for s in sc.scenes() if {s.first.noun, s.second.noun} == {"cat", "dog"
 SCENES = BOTH[:: len(BOTH) // 16][:16]
 IMAGES = [sc.render(scene) for scene in SCENES]
 CONCEPTS, PRIOR = ["cat", "dog", "far"], [1.0, 2.0, 1.0]
+BANDS = [idc.integrate.uniform(*ends) for ends in ((-8, -5), (-5, -3))]
 FOUND = idc.concept_maps(MODEL, IMAGES, CONCEPTS, prior=PRIOR, samples=100)
 
 
@@ -88,6 +89,8 @@ def test_a_segmentation_by_hand():
     none = torch.full_like(labels, -1)
     assert torch.equal(f.segmentation.sure(1e9), none) and torch.equal(f.segmentation.sure(0), labels)
     assert set(f.segmentation.sure().unique().tolist()) <= {-1, 0, 1, 2}
+    twins = idc.concept_maps(MODEL, IMAGES[0], ["cat", "Cat"], samples=8, against=False).segmentation
+    assert (twins.labels >= 0).any() and (twins.sure()[twins.labels >= 0] == -1).all()  # one text to this model
 
 
 def test_things_get_their_own_names():
@@ -136,13 +139,19 @@ def test_they_are_saved_and_shown(tmp_path):
     shown = idc.HeatMaps(back)
     assert shown.words == CONCEPTS and shown.kinds == ["MI", "against"] and "nats" in repr(shown)
     assert idc.HeatMaps(FOUND[:2]).kinds == ["MI", "against"]
+    assert f"(counted {FOUND[0].counted[0]:.2f})" in repr(shown)
+    bands = [idc.concept_maps(MODEL, IMAGES[0], ["cat"], samples=8, proposal=p, against=False) for p in BANDS]
+    assert "counted" not in repr(idc.HeatMaps(bands))  # what is counted is of all log-SNRs
+    whole = idc.concept_maps(MODEL, IMAGES[0], ["red", "cat", "the red cat above the dog", "cat."], samples=8)
+    assert idc.HeatMaps(whole).words == whole.concepts  # words of which another concept is made, or alike
     assert back.about["model"]["class"] == "ExactScenes" and back.about["settings"]["samples"] == 100
 
 
 BAD = {
     "concepts must be a list of at least one text, got 'cat'": {"concepts": "cat"},
     "concepts must be a list of at least one text": {"concepts": []},
-    "concepts must be texts, each once, got \\['cat', 'cat'\\]": {"concepts": ["cat", "cat"]},
+    "concepts must be texts, each once and none empty, got \\['cat', 'cat'\\]": {"concepts": ["cat", "cat"]},
+    "concepts must be texts, each once and none empty, got \\['cat', ' cat '\\]": {"concepts": ["cat", " cat "]},
     "concepts must be texts": {"concepts": ["cat", " "]},
     "context must be None or a text with at most one {}": {"context": "{} {}"},
     "context must be None or a str, got 3": {"context": 3},

@@ -60,6 +60,10 @@ def test_edits_omit_or_swap_and_keep_what_is_broken():
     assert pairs("paper")["robot"] == "teddy bear" and pairs("") == {}
     with pytest.raises(ValueError, match="swap must be"):
         pairs("dog")
+    for text in ("dog=cat,cat=owl", "dog=Dog", "dog=cat=owl"):
+        with pytest.raises(ValueError, match="swap must be .* no word twice"):
+            pairs(text)
+    assert pairs("Dog=Great  Dane") == {"dog": "Great Dane", "great dane": "Dog"}
 
 
 def test_added_words_stand_before_the_noun_and_its_colours():
@@ -67,6 +71,9 @@ def test_added_words_stand_before_the_noun_and_its_colours():
     assert with_word("An (owl)", 1, "very small") == ("A (very small owl)", 1)
     assert with_word("A cat.", 1, "orange") == ("An orange cat.", 1)
     assert with_word("cats sleep", 0, "two") == ("two cats sleep", 0)
+    assert with_word("a dog (a cat)", 3, "old") == ("a dog (an old cat)", 3)
+    with pytest.raises(ValueError, match="start and stop must be positions of 'a cat', got 5 and 6"):
+        with_word("a cat", 5, "old")
 
 
 def test_edits_add_each_word_to_captions_that_have_none_of_them():

@@ -300,7 +300,7 @@ def test_pairs_are_saved(tmp_path):
 @pytest.mark.parametrize(
     "arguments, options, message",
     [
-        (("a b", "a", "c"), {}, "words must be words or phrases of 'a b'"),
+        (("a b", "a", "c"), {}, "b must be words or phrases of 'a b', or where they begin, got 'c'"),
         (("a b a", "a", "b"), {}, "a must stand once in 'a b a', or be a position, got 'a'"),
         (("a b a", "b", "a"), {}, "b must stand once"),
         (("a b", "a b", "b"), {}, "a and b must not overlap"),

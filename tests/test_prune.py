@@ -30,7 +30,7 @@ def test_rounds_double():
 def test_nothing_is_dropped_without_an_error():
     denoiser, x, others = mixture(60)
     found = classify(denoiser, x, others, error=0, samples=32)
-    assert (found.samples == 32).all() and torch.equal(found.share, torch.ones(60))
+    assert (found.samples == 32).all() and torch.equal(found.share, torch.ones(60).double())
     evidence = torch.stack([denoiser.log_prob(x, c) for c in others.conditions], 1)
     behind = evidence.amax(1, keepdim=True) - evidence
     truth = behind - behind.gather(1, found.best[:, None])
@@ -121,14 +121,14 @@ def test_captions_of_scenes_that_differ_in_a_word():
     assert found.share.mean() < 0.9 and found.candidates.tolist() == (others.prior > 0).sum(1).tolist()
     alone = idc.Alternatives([captions[0]])
     one = classify(model, x[:1], alone, samples=8)
-    assert one.best.item() == 0 and one.samples.sum() == 0
+    assert one.best.item() == 0 and one.samples.sum() == 0 and one.behind.item() == one.stderr.item() == 0
 
 
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"error": 1}, "error must be a finite number in"),
-        ({"error": -0.1}, "error must be a finite number in"),
+        ({"error": 1}, r"error must be a number in \[0, 1\), got 1"),
+        ({"error": -0.1}, r"error must be a number in \[0, 1\), got -0.1"),
         ({"first": 6}, "first must be an even number ≥ 8"),
         ({"first": 9}, "first must be an even number ≥ 8"),
         ({"proposal": "fit"}, "proposal must be None or a Proposal, as rounds share one"),

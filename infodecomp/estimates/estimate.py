@@ -153,7 +153,7 @@ class Estimate(Saved):
 
     def __repr__(self) -> str:
         rows = zip(self.nats[:4].tolist(), self.stderr.tolist(), self.few.tolist(), strict=False)
-        some = [f"{nats:.3f} ± {error:.3f}{' (few draws)' if few else ''}" for nats, error, few in rows]
+        some = [f"{round(nats, 3) + 0.0:.3f} ± {error:.3f}{' (few draws)' if few else ''}" for nats, error, few in rows]
         more = f", … {len(self.nats)} in all" if len(self.nats) > 4 else ""
         low, high = self.range
         return f"Estimate({', '.join(some)}{more} nats; {self.samples} samples, log-SNR {low:.1f} to {high:.1f})"

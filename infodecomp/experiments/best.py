@@ -16,9 +16,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ..checks import whole
+from ..checks import refuse, text, whole
 from ..estimates.estimate import Estimate
 from ..estimates.information import pointwise_information
+from ..estimates.sampling import Sampling
 from ..loading import load
 from ..progress import unattended
 from ..scenes.grammar import sample
@@ -43,6 +44,11 @@ def best_of(model: Any, caption: str, count: int, *, steps: int = 40, samples: i
     steps: of the generation; samples: denoiser evaluations per picture and condition (caption, none), on noise of their
     own. ValueError for a count below 1, and as generate and infodecomp.pointwise_information raise it.
     """
+    if not callable(getattr(model, "generate", None)):
+        refuse("model", "one of infodecomp.load that generates", model)
+    if not text("caption", caption, "a str with at least one word").strip():
+        refuse("caption", "a str with at least one word", caption)
+    Sampling(samples, seed)  # checked before anything is drawn
     pictures = model.generate([caption] * whole("count", count, 1), seed=seed, steps=steps)
     x = model.encode(pictures)
     found = pointwise_information(model, x, caption, kind="standard", samples=samples, seed=seed)
@@ -64,6 +70,8 @@ def shares(fit: Any, score: Any) -> np.ndarray:
     fit, score: (captions, N). Row n − 1 of a caption averages over all subsets of n of its pictures; no draws are made.
     """
     fit, score = np.asarray(fit, dtype=float), np.asarray(score, dtype=float)
+    if fit.ndim != 2 or fit.shape != score.shape or np.isnan(score).any():
+        raise ValueError(f"fit and score must be (captions, N) without NaN, got {fit.shape} and {score.shape}")
     ordered, total = np.take_along_axis(fit, (-score).argsort(1, kind="stable"), 1), fit.shape[1]
     subsets = {n: np.array([min(pick) for pick in combinations(range(total), n)]) for n in range(1, total + 1)}
     return np.stack([ordered[:, first].mean(1) for first in subsets.values()], 1)

@@ -59,10 +59,13 @@ def pairs(text: str) -> dict[str, str]:
     """{word: its replacement}, both ways, for "dog=cat,bed=table" or "paper" (the paper's pairs); {} for ""."""
     found: dict[str, str] = {}
     for pair in (PAIRS if text == "paper" else text).split(",") if text else []:
-        one, _, other = (part.strip() for part in pair.partition("="))
-        if not one or not other or one == other:
-            raise ValueError(f"swap must be 'paper' or pairs such as dog=cat,bed=table, got {text!r:.80}")
-        found |= {one: other, other: one}
+        one, _, other = (" ".join(part.split()) for part in pair.partition("="))
+        both = {one.casefold(): other, other.casefold(): one}
+        if not one or not other or "=" in other or len(both) < 2 or both.keys() & found:
+            raise ValueError(
+                f"swap must be 'paper' or pairs such as dog=cat,bed=table, no word twice, got {text!r:.80}"
+            )
+        found |= both
     return found
 
 
@@ -71,7 +74,7 @@ def additions(text: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for pair in text.split(",") if text else []:
         noun, _, word = (" ".join(part.split()) for part in pair.partition("="))
-        if not noun or not word or word in found.get(noun.casefold(), ()):
+        if not noun or not word or "=" in word or word in found.get(noun.casefold(), ()):
             raise ValueError(f"add must be pairs such as cat=striped,dog=brown, each once, got {text!r:.80}")
         found.setdefault(noun.casefold(), []).append(word)
     return found
@@ -82,10 +85,11 @@ def with_word(caption: str, position: int, word: str) -> tuple[str, int]:
 
     with_word("an owl, a red cat", 4, "striped") is ("an owl, a striped red cat", 3). "a" and "an" follow the word.
     """
+    word_at(caption, position, position + 1)  # checks it
     while position and core(caption.split()[position - 1]).casefold() in COLOURS:
         position -= 1
     edited = replace(caption, position, position + 1, f"{word} {word_at(caption, position, position + 1)}")
-    article = edited.split()[position - 1] if position else ""
+    article = word_at(edited, position - 1, position) if position else ""
     if article.casefold() in ("a", "an"):
         import inflect
 

@@ -89,11 +89,8 @@ class HeatMaps(anywidget.AnyWidget):
     ) -> None:
         given = {name: value for name, value in locals().items() if name in STATE}
         first = image[0] if isinstance(image, list | tuple) and image else image
-        if maps is None and isinstance(first, WordMaps | WordPairs):
+        if maps is None and isinstance(first, WordMaps | WordPairs | ConceptMaps):
             image, maps = None, image
-        elif maps is None and isinstance(first, ConceptMaps):
-            shown = [(m.image, m.kinds) for m in (image if first is not image else [image])]
-            image, maps = map(list, zip(*shown, strict=True)) if first is not image else shown[0]
         self._items = items(image, maps, caption, exact, attention)
         check_state(given | {"small": small}, len(self._items))
         given["kind"] = kind or self.kinds[0]

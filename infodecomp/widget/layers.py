@@ -10,6 +10,7 @@ from PIL import Image
 
 from ..captions import alike, units, word_at
 from ..checks import is_whole, number, shown
+from ..concepts import ConceptMaps
 from ..estimates.estimate import Estimate
 from ..models.pictures import cut, one_aspect, picture
 from ..pairs import WordPairs
@@ -29,7 +30,7 @@ def caption_of(maps: Any, caption: str | None) -> str:
     if isinstance(maps, WordMaps):
         caption = maps.caption if caption is None else caption
     elif not isinstance(maps, Mapping) or not maps or not all(isinstance(m, Mapping) and m for m in maps.values()):
-        fail("maps", "WordMaps, WordPairs or {kind: {word: map}}", shown(maps))
+        fail("maps", "WordMaps, WordPairs, ConceptMaps or {kind: {word: map}}", shown(maps))
     elif caption is None:
         caption = " ".join(dict.fromkeys(word for layers in maps.values() for word in layers))
     if not isinstance(caption, str) or not caption.split():
@@ -134,7 +135,7 @@ def layer_of(kind: str, word: str, value: Any) -> dict:
 
 def picture_of(image: Any, maps: Any) -> Image.Image:
     """An RGB PIL picture: the given one, None for the maps' own; cut like theirs where it has another aspect."""
-    own = maps.image if isinstance(maps, WordMaps | WordPairs) else None
+    own = maps.image if isinstance(maps, WordMaps | WordPairs | ConceptMaps) else None
     found = picture(own if image is None else image)
     if not isinstance(own, Image.Image) or one_aspect(found.size, own.size):
         return found

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ..concepts import ConceptMaps
+from ..numbers import pm
 from ..pairs import PARTS, REDUNDANCIES, WordPairs
 from ..words import WordMaps
 from .layers import (
@@ -57,10 +59,10 @@ def _least(layer):
 
 def item(image: Any, maps: Any, caption: str | None, exact: Any, attention: Any) -> Item:
     """One Item of what HeatMaps takes. Raises ValueError for what does not fit together."""
-    own, (maps, exact) = maps, (by_part(one) if isinstance(one, WordPairs) else one for one in (maps, exact))
-    caption = caption_of(maps, caption)
+    own, (maps, exact) = maps, (plain(one) for one in (maps, exact))
+    free, caption = isinstance(own, ConceptMaps) and caption is None, caption_of(maps, caption)
     phrases = maps.words if isinstance(maps, WordMaps) else [w for layers in maps.values() for w in layers]
-    tokens, starts = tokens_of(caption, phrases)
+    tokens, starts = ({c: c for c in own.concepts}, {}) if free else tokens_of(caption, phrases)
     kinds = by_kind(maps, starts)
     kinds = {kind: by_label(layers, tokens, caption) for kind, layers in kinds.items()}
     words = [t for t in tokens if any(t in layers for layers in kinds.values())]
@@ -78,12 +80,23 @@ def item(image: Any, maps: Any, caption: str | None, exact: Any, attention: Any)
     named = isinstance(image, str) and getattr(drawn, "info", {}).get("emoji") == image
     picture = picture_of(drawn if named else image, own)
     found = Item(picture, caption, tokens, words, kinds, one_shape(kinds, picture))
-    if isinstance(own, WordPairs):
+    if isinstance(own, ConceptMaps):
+        for layer, nats in zip(next(iter(kinds.values())).values(), own.counted or [], strict=False):
+            layer |= {} if nats is None else {"counted": nats}
+        found.samples, found.range, found.legend = own.mi[0].samples, own.mi[0].range, "Concepts, in nats"
+    elif isinstance(own, WordPairs):
         _add_counted_parts(kinds, own)
         found.samples, found.legend = own.measured["standard"]["a"].samples, "“{}” and “{}”, in nats".format(*own.words)
     elif isinstance(own, WordMaps) and own.mi:
         found.samples, found.range = own.mi[0].samples, own.mi[0].range
     return found
+
+
+def plain(maps: Any) -> Any:
+    """WordPairs and ConceptMaps as {kind: {word: Estimate}}; what is something else as it is."""
+    if isinstance(maps, ConceptMaps):
+        return maps.kinds
+    return by_part(maps) if isinstance(maps, WordPairs) else maps
 
 
 def by_part(pairs: WordPairs) -> dict[str, dict[str, Any]]:
@@ -168,4 +181,4 @@ def near_zero(layer: dict) -> bool:
 
 def total(layer: dict) -> str:
     """A word's nats with their error."""
-    return f"{layer['nats']:.2f} ± {layer['stderr']:.2f}"
+    return pm(layer["nats"], layer["stderr"])
