@@ -1,4 +1,6 @@
-"""The commands relation, localize, segment, intervene, report, check-data and scenes-data. Interrupted runs go on."""
+"""The commands relation, localize, segment, intervene, report, check-data and scenes-data. Interrupted runs go on.
+
+`infodecomp --version` prints the version."""
 
 import inspect
 import json
