@@ -73,6 +73,20 @@ def test_the_release_finds_the_readmes_first_example():
     ).group(1)
 
 
+def test_the_registrys_page_has_no_dead_links(tmp_path):
+    """The release's step, run as it stands: relative addresses of the README become those of the tag, and no more."""
+    (step,) = [s for s in WORKFLOWS["release"]["jobs"]["build"]["steps"] if "registry" in s.get("name", "")]
+    before = (ROOT / "README.md").read_text(encoding="utf-8")
+    (tmp_path / "README.md").write_text(before, encoding="utf-8")
+    given = {"GITHUB_REPOSITORY": "a/b", "GITHUB_REF_NAME": "v1.2.3", "PATH": "/usr/bin:/bin"}
+    subprocess.run(["bash", "-e", "-c", step["run"]], cwd=tmp_path, env=given, check=True)
+    after = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert not re.findall(r"\]\((?!https://)", after)
+    at = "https://github.com/a/b/"
+    assert f"({at}raw/v1.2.3/book/_static/preface.png)" in after and f"({at}blob/v1.2.3/CONTRIBUTING.md)" in after
+    assert re.sub(rf"{at}(raw|blob)/v1.2.3/", "", after) == before
+
+
 def test_mathjax_is_as_it_came():
     """Each file that is not ours has its record, and is what the record says; the licence stands beside it."""
     folder = ROOT / "book" / "_static" / "mathjax"
