@@ -42,7 +42,7 @@ def _told(function):
         except Exception as error:
             if os.environ.get("INFODECOMP_DEBUG") or isinstance(error, typer.Exit | typer.Abort):
                 raise
-            kind = "" if isinstance(error, ValueError | OSError | ModuleNotFoundError) else f"{type(error).__name__}: "
+            kind = "" if isinstance(error, ValueError | OSError | ImportError) else f"{type(error).__name__}: "
             typer.echo(f"error: {kind}{first_line(error)}", err=True)
             raise typer.Exit(2) from error
 

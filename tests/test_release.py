@@ -95,3 +95,14 @@ def test_mathjax_is_as_it_came():
     files = [path for path in folder.rglob("*") if path.is_file() and path.name != "SHA256SUMS"]
     found = {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
     assert found == wanted and {"LICENSE", "tex-chtml-full.js"} < found.keys()
+
+
+def test_every_file_of_the_package_is_installed():
+    """What is not Python and lies in the package is named by a pattern of package-data."""
+    section = re.search(r"\[tool.setuptools.package-data\]\n(.*?)\n\n", PROJECT, re.DOTALL).group(1)
+    named = set()
+    for package, patterns in re.findall(r'^"([\w.]+)" = (\[.*\])$', section, re.MULTILINE):
+        for pattern in re.findall(r'"(.*?)"', patterns):
+            named |= {path for path in ROOT.joinpath(*package.split(".")).glob(pattern) if path.is_file()}
+    there = {path for path in (ROOT / "infodecomp").rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    assert {path for path in there if path.suffix != ".py"} == named
