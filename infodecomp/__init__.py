@@ -1,6 +1,7 @@
 """Read what a diffusion model knows, in nats: densities, information and pixel maps from denoising errors."""
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from . import bands, channel, denoiser, exact, extras, flow, integrate, prune
@@ -72,4 +73,10 @@ def __getattr__(name: str):
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    """Without what lacks its extra, so that help(infodecomp) and completion work on the core alone."""
+    lacking: set[str] = set()
+    if not all(map(find_spec, ("PIL", "regex"))):
+        lacking = {*_ROOM, "scenes", "vocabulary"}
+    elif not all(map(find_spec, ("anywidget", "matplotlib"))):
+        lacking = {*_LATER["widget"]}
+    return sorted({*globals(), *__all__} - lacking)

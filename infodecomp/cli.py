@@ -1,4 +1,6 @@
-"""The commands relation, localize, segment, intervene, report, check-data and scenes-data. Interrupted runs go on."""
+"""The commands relation, localize, segment, intervene, report, check-data and scenes-data. Interrupted runs go on.
+
+`infodecomp --version` prints the version."""
 
 import inspect
 import json
@@ -40,7 +42,7 @@ def _told(function):
         except Exception as error:
             if os.environ.get("INFODECOMP_DEBUG") or isinstance(error, typer.Exit | typer.Abort):
                 raise
-            kind = "" if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: "
+            kind = "" if isinstance(error, ValueError | OSError | ImportError) else f"{type(error).__name__}: "
             typer.echo(f"error: {kind}{first_line(error)}", err=True)
             raise typer.Exit(2) from error
 

@@ -35,6 +35,7 @@ FLOORS = [
     "datasets",
     "experiments",
     "widget, cli",
+    "__main__",
 ]
 CORE = "channel", "integrate", "denoiser", "exact", "estimates"
 

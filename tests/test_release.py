@@ -73,6 +73,20 @@ def test_the_release_finds_the_readmes_first_example():
     ).group(1)
 
 
+def test_the_registrys_page_has_no_dead_links(tmp_path):
+    """The release's step, run as it stands: relative addresses of the README become those of the tag, and no more."""
+    (step,) = [s for s in WORKFLOWS["release"]["jobs"]["build"]["steps"] if "registry" in s.get("name", "")]
+    before = (ROOT / "README.md").read_text(encoding="utf-8")
+    (tmp_path / "README.md").write_text(before, encoding="utf-8")
+    given = {"GITHUB_REPOSITORY": "a/b", "GITHUB_REF_NAME": "v1.2.3", "PATH": "/usr/bin:/bin"}
+    subprocess.run(["bash", "-e", "-c", step["run"]], cwd=tmp_path, env=given, check=True)
+    after = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert not re.findall(r"\]\((?!https://)", after)
+    at = "https://github.com/a/b/"
+    assert f"({at}raw/v1.2.3/book/_static/preface.png)" in after and f"({at}blob/v1.2.3/CONTRIBUTING.md)" in after
+    assert re.sub(rf"{at}(raw|blob)/v1.2.3/", "", after) == before
+
+
 def test_mathjax_is_as_it_came():
     """Each file that is not ours has its record, and is what the record says; the licence stands beside it."""
     folder = ROOT / "book" / "_static" / "mathjax"
@@ -81,3 +95,14 @@ def test_mathjax_is_as_it_came():
     files = [path for path in folder.rglob("*") if path.is_file() and path.name != "SHA256SUMS"]
     found = {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
     assert found == wanted and {"LICENSE", "tex-chtml-full.js"} < found.keys()
+
+
+def test_every_file_of_the_package_is_installed():
+    """What is not Python and lies in the package is named by a pattern of package-data."""
+    section = re.search(r"\[tool.setuptools.package-data\]\n(.*?)\n\n", PROJECT, re.DOTALL).group(1)
+    named = set()
+    for package, patterns in re.findall(r'^"([\w.]+)" = (\[.*\])$', section, re.MULTILINE):
+        for pattern in re.findall(r'"(.*?)"', patterns):
+            named |= {path for path in ROOT.joinpath(*package.split(".")).glob(pattern) if path.is_file()}
+    there = {path for path in (ROOT / "infodecomp").rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    assert {path for path in there if path.suffix != ".py"} == named
