@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 
 from .checks import batch, floats, number, positive, refuse, whole
@@ -51,10 +52,23 @@ def setup() -> None:
         shell.display_formatter.formatters["image/svg+xml"].for_type(Figure, sharp)
 
 
+def _tidy(figure: Figure) -> None:
+    """No hyphen for a minus sign, no half frame around a picture, no mark cut at the edge of a symlog axis."""
+    for text in figure.findobj(Text):
+        if "$" not in text.get_text():  # formulas have true minus signs
+            text.set_text(re.sub(r"(?<![\w.)])-(?=\d)", "−", text.get_text()))
+    for axis in figure.axes:
+        if not len(axis.get_xticks()) and not len(axis.get_yticks()) and not axis.spines["top"].get_visible():
+            axis.spines[:].set_visible(False)
+        if "symlog" in (axis.get_xscale(), axis.get_yscale()):
+            axis.autoscale_view()  # matplotlib keeps the margins of the linear scale
+
+
 def drawing(figure: Figure, **options: Any) -> str:
     """A figure as SVG text: words are words, paths go to a tenth of a point, the same figure is the same text.
 
     options: of savefig."""
+    _tidy(figure)
     with io.StringIO() as file, plt.rc_context(SVG):
         figure.savefig(file, format="svg", metadata=dict.fromkeys(METADATA), **options)
         svg = file.getvalue()

@@ -52,6 +52,17 @@ def test_area_under_the_profile_is_the_estimate(images):
     assert area == pytest.approx(mean, abs=4 * error)
 
 
+def test_a_shown_figure_has_minus_signs_no_half_frames_and_whole_marks():
+    figure, (picture, axis) = plot.plt.subplots(1, 2)
+    picture.set(xticks=[], yticks=[], title="-3 to -1.5, 2-4, e-2: red-hot")
+    axis.plot([0, 1], [-1000, 1], "o")
+    axis.set(yscale="symlog", title="$x=-1$")
+    plot.sharp(figure)
+    assert picture.get_title() == "−3 to −1.5, 2-4, e-2: red-hot" and axis.get_title() == "$x=-1$"
+    assert not any(s.get_visible() for s in picture.spines.values()) and axis.spines["left"].get_visible()
+    assert axis.transAxes.inverted().transform(axis.transData.transform([0, -1000]))[1] > 0.03
+
+
 def test_lines_stay_lines_and_heavy_figures_become_pixels():
     plot.plt.plot([0, 1])
     text = plot.sharp(plot.plt.gcf())

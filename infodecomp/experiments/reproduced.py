@@ -109,7 +109,7 @@ def _other_rows():
         ("scatter of MI against CMI, integrand by kind of word", drawn, "chapter 15"),
         ("round-trip error of the inversion", closed, "chapter 16"),
     ):
-        yield Row("2, appendix", what, "shown", ours, SCALE, how)
+        yield Row("2 and appendix", what, "shown", ours, SCALE, how)
     yield Row("2.4", "all of it on photographs with Stable Diffusion 2.1", "", "", PATH, "chapter 13, on a GPU")
 
 
@@ -125,7 +125,7 @@ def table() -> str:
     for row in rows():
         if row.where != part:
             part = row.where
-            lines += ["", f"**{part}**", ""]
+            lines += ["", f"**{'Section ' * part[0].isdigit()}{part}**", ""]
             lines += ["| what | the paper's | ours, on scenes | state; how |", "|---|---|---|---|"]
         lines.append(f"| {row.what} | {row.paper} | {row.ours} | {row.state}; {row.how} |")
     lines += ["", "The paper's own numbers, given its data and weights (with `--samples` as in the table):", ""]

@@ -17,7 +17,7 @@ NOISE = 3  # stream of random numbers: the starting noise of `generate`
 
 
 class Model:
-    """A denoiser with pictures and conditions. Subclasses give `encode`, `decode`, `condition`, the call, and
+    """A denoiser with pictures and conditions. Subclasses give `encode`, `decode`, `condition`, the call, and these:
 
     shape: of one x, (C, h, w); device; flow_range: log-SNRs between which the flow runs; phrases: words that count as
     one; tokenizer: the text encoder's, None where no tokens are read.
