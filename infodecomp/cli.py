@@ -1,4 +1,4 @@
-"""The commands relation, localize, segment, intervene, report, check-data and scenes-data. Interrupted runs go on.
+"""Measure data sets with a diffusion model; check data, or make it. An interrupted run goes on if repeated.
 
 `infodecomp --version` prints the version."""
 
@@ -93,7 +93,7 @@ def _go(options, settings, items, files, prepare, evaluations, running, **others
 def relation(
     options: Options,
     tasks: Annotated[str, typer.Option(help="comma-separated, of " + ", ".join(named.TASKS))] = ",".join(aro.TASKS),
-    split: str = "test",
+    split: Annotated[str, typer.Option(help="test, or val, which coco_order and flickr30k_order have too")] = "test",
     clip: Annotated[str | None, typer.Option(help="a CLIP of transformers, or “scenes”")] = None,
     text: Annotated[str | None, typer.Option(help="a causal language model, or “scenes”: a blind baseline")] = None,
     attention: Annotated[bool, typer.Option("--attention", help="pooled cross-attention too, of 20 draws")] = False,
@@ -276,9 +276,9 @@ def check_data(
              "--tasks vg_attribution --model emoji")  # fmt: skip
 @_told
 def scenes_data(
-    folder: Path,
+    folder: Annotated[Path, typer.Argument(help="where to write; made if it is not there")],
     count: Annotated[int, typer.Option(help="pictures per task")] = 50,
-    seed: int = 0,
+    seed: Annotated[int, typer.Option(help="other pictures for another number")] = 0,
     format: Annotated[str, typer.Option(help="aro or coco")] = "aro",
     world: Annotated[str, typer.Option(help="scenes or emoji (vg_attribution alone: a word exchanged)")] = "scenes",
 ) -> None:

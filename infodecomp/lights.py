@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
+from scipy.special import ndtr, stdtrit
 
 from .bands import by_logsnr
 from .checks import batch, number, positive, whole
@@ -18,6 +19,8 @@ from .estimates.estimate import Estimate
 from .estimates.information import compare
 from .estimates.sampling import Sampling, samples_of
 from .integrate import Piecewise, Proposal
+
+LEAST = 8  # images of which a mean is judged
 
 
 def matched_gap(
@@ -41,7 +44,8 @@ def matched_gap(
 class Trusted(NamedTuple):
     """What trusted_range found: the matched gap of `each` image in bands of log-SNR between `edges`.
 
-    each (B, bands); gap, stderr (bands,): its mean over images, nats; range: the longest one that shows no fault.
+    each (B, bands), NaN in a band where fewer than eight images had a draw; gap, stderr (bands,): its mean over images,
+    nats; faults (bands,); range: the longest one that shows no fault.
     """
 
     edges: torch.Tensor
@@ -60,25 +64,31 @@ class Trusted(NamedTuple):
         return self.each.std(0) / len(self.each) ** 0.5
 
     @property
+    def faults(self) -> torch.Tensor:
+        """Whether a band shows a fault, or cannot be judged (bands,)."""
+        return _beyond(self.each, self.limit, self.tolerance)
+
+    @property
     def range(self) -> tuple[float, float] | None:
-        """Log-SNRs from which to which no fault is seen; None: everywhere one is."""
+        """Log-SNRs from which to which no fault is seen; None: no band is without."""
         first, last = _longest(self.each, self.limit, self.tolerance)
         return (float(self.edges[first]), float(self.edges[last])) if last > first else None
 
     def __str__(self) -> str:
         lines = []
-        for (low, high), gap, error in zip(pairwise(self.edges.tolist()), self.gap, self.stderr, strict=True):
-            fault = "  fault" * bool(gap.abs() > max(self.limit * error, self.tolerance))
-            lines.append(f"{low:6.1f} to {high:5.1f}: {gap:7.2f} ± {error:.2f} nats{fault}")
-        found = "nowhere" if self.range is None else "from {:.1f} to {:.1f}".format(*self.range)
-        return "\n".join([*lines, f"no fault seen {found}"])
+        each = zip(pairwise(self.edges.tolist()), self.gap, self.stderr, self.faults, strict=True)
+        for (low, high), gap, error, fault in each:
+            found = "too few draws" if gap.isnan() else f"{gap:7.2f} ± {error:.2f} nats" + "  fault" * bool(fault)
+            lines.append(f"{low:6.1f} to {high:5.1f}: {found}")
+        last = "no band without a fault" if self.range is None else "no fault seen from {:.1f} to {:.1f}"
+        return "\n".join([*lines, last.format(*self.range or ())])
 
 
 def trusted_range(
     denoiser: Denoiser,
     x: torch.Tensor,
     y: Condition,
-    given: Condition = None,
+    given: Condition | Alternatives = None,
     *,
     bands: int = 12,
     limit: float = 3.3,
@@ -88,33 +98,44 @@ def trusted_range(
     """The log-SNRs at which a denoiser shows no fault, without ground truth: matched_gap in bands of equal width.
 
     x (B, *shape) with their y, at least eight. A band shows a fault if its mean gap over images is beyond `limit`
-    standard errors and beyond the `tolerance` in nats: with many images faults are seen that matter little. The range
-    is the longest run of bands without one; it is cut at its clean end until the gap summed over it is within both too,
-    as many small faults of one sign add up. An optimal denoiser keeps its whole range in about 98 % of cases. Silence
-    proves little: with few images only large faults are seen.
-    Options as for infodecomp.pointwise_information (not kind, Alternatives); the bands divide the proposal's range.
+    standard errors (more where images are few, by Student's t) and beyond the `tolerance` in nats: with many images
+    faults are seen that matter little. The range is the longest run of bands without one; it is cut at its clean end
+    until the gap summed over it is within both too, as many small faults of one sign add up. An optimal denoiser keeps
+    its whole range in about 98 % of cases. Silence proves little: with few images only large faults are seen, and a
+    band in which fewer than eight images had a draw is in no range.
+    Options as for infodecomp.pointwise_information (not kind); the bands divide the proposal's range.
     ValueError for fewer than eight images, or bands, limit or tolerance that are none.
     """
     x, bands, limit = batch("x", x), whole("bands", bands, 1), positive("limit", limit)
     tolerance = number("tolerance", tolerance, 0)
-    if len(x) < 8:
+    if len(x) < LEAST:
         raise ValueError(f"x must have at least eight images, got {len(x)}")
     found = matched_gap(denoiser, x, y, given, **options)
     edges = torch.linspace(*found.range, bands + 1, dtype=torch.float64)
-    return Trusted(edges, by_logsnr(found, edges)[0], limit, tolerance)
+    each, errors = by_logsnr(found, edges)
+    looked = (~errors.isnan()).sum(0)  # images with a draw in the band
+    return Trusted(edges, each.masked_fill(looked < LEAST, torch.nan), limit, tolerance)
+
+
+def _beyond(values, limit, tolerance):
+    """Whether the means over rows of values (B, …) are beyond both; a mean that is NaN is.
+
+    The limit is one of normal errors. Of few rows that are not zero, Student's t allows as much only farther out.
+    """
+    freedom = (values != 0).sum(0).clamp_min(2) - 1
+    limits = -torch.as_tensor(stdtrit(freedom.cpu().numpy(), ndtr(-limit))).to(values.device)
+    errors = values.std(0) / len(values) ** 0.5
+    return ~(values.mean(0).abs() <= (limits * errors).clamp_min(tolerance))
 
 
 def _longest(each, limit, tolerance):
     """First and last edge of the longest run of bands without a fault; each (B, bands)."""
-
-    def beyond(values):
-        return bool(values.mean().abs() > max(limit * values.std().item() / len(values) ** 0.5, tolerance))
-
     runs, start, bands = [(0, 0)], 0, each.shape[1]
+    faults = _beyond(each, limit, tolerance).tolist()
     for band in range(bands + 1):
-        if band == bands or beyond(each[:, band]):
+        if band == bands or faults[band]:
             stop = band
-            while stop > start and beyond(each[:, start:stop].sum(1)):
+            while stop > start and _beyond(each[:, start:stop].sum(1), limit, tolerance):
                 stop -= 1
             runs.append((start, stop))
             start = band + 1

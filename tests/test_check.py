@@ -128,6 +128,28 @@ def test_what_cannot_be_read_is_refused_in_one_line(options, message, tmp_path):
     assert found.exit_code == 2 and message in found.output and len(found.output.strip().splitlines()) == 1
 
 
+def test_files_in_each_others_place_are_refused_in_one_line(pictures):
+    files = [pictures / "annotations" / f"{kind}_val2017.json" for kind in ("instances", "captions")]
+    instances, captions = (file.read_bytes() for file in files)
+    for wrong, says in (
+        ((instances, instances), "captions_val2017.json, got a file of instances"),
+        ((captions, captions), "instances_val2017.json, got a file of captions"),
+        ((captions, instances), "instances_val2017.json, got a file of captions"),
+    ):
+        for file, text in zip(files, wrong, strict=True):
+            file.write_bytes(text)
+        found = check(pictures)
+        assert found.exit_code == 2 and says in found.output and len(found.output.strip().splitlines()) == 1
+
+
+def test_a_wrong_folder_is_told_which_files_it_lacks(tmp_path):
+    found = check(tmp_path / "nowhere")
+    assert found.exit_code == 2 and "which is not there" in found.output
+    assert "coco_it (annotations/instances_val2017.json)" in found.output
+    (tmp_path / "file").write_text("")
+    assert "which is a file" in check(tmp_path / "file").output
+
+
 def test_a_folder_with_some_of_sugarcrepes_files(tmp_path):
     published.as_sugarcrepe(tmp_path, 1)
     (tmp_path / "swap_obj.json").unlink()

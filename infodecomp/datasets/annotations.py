@@ -22,12 +22,15 @@ class Annotations(NamedTuple):
 
 
 def read(path: Path) -> Annotations:
-    """A file of captions or of instances. ValueError if it is missing or is no annotation file as a whole."""
+    """A file of captions or of instances, as its name says. ValueError if it is missing or no such file."""
     try:
         found = read_json(path)
         parts = [found.get(k, [] if k == "categories" else None) for k in ("images", "categories", "annotations")]
         if not all(isinstance(part, list) for part in parts):
             raise ValueError("no lists of images and annotations")
+        kind = "instances" if "categories" in found else "captions"
+        if not path.name.startswith(kind):
+            raise ValueError(f"a file of {kind}")
     except (OSError, ValueError, AttributeError) as error:
         raise ValueError(f"folder must hold COCO's annotations/{path.name}, got {error}") from error
     bad: list[tuple[str, str]] = []

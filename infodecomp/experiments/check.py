@@ -20,7 +20,9 @@ def text(folder: Path, task: str | None = None) -> str:
         raise ValueError(f"task must be one of {', '.join(NAMES)}, or a CSV file in the folder, got {task!r}")
     names = there(folder) if task is None else [task]
     if not names:
-        raise ValueError(f"data must be a folder with the files of {', '.join(NAMES)}, got {folder}")
+        wanted = ", ".join(tasks.TASKS) + f" or {OURS} (annotations/instances_val2017.json)"
+        missing = "" if folder.is_dir() else ", which is a file" if folder.exists() else ", which is not there"
+        raise ValueError(f"data must be a folder with the files of {wanted}, got {folder}{missing}")
     lines: list[str] = []
     errors: list[str] = []
     for name in names:

@@ -8,7 +8,7 @@ For each network of infodecomp.experiments.elsewhere, on COUNT digits of MNIST's
     wide      the same up to log-SNR WIDE, and the matched gap of each digit per band
     maps      nats per pixel of a digit's class against the nine others
 Numbers of each digit are kept, so that every mean and share of the chapter is made from them. A network that is in
-OUT.json already is not measured again.
+OUT.json already is not measured again; a record of other settings, files or versions is refused.
 """
 
 import argparse
@@ -18,6 +18,8 @@ from typing import Any
 
 import torch
 
+from ..checks import refuse, whole
+from ..datasets.items import one_line
 from ..estimates.alternatives import Alternatives
 from ..estimates.information import compare, pointwise_information
 from ..integrate import uniform
@@ -28,6 +30,7 @@ from .elsewhere import FILES, NETWORKS, Digits, digits, squared_errors, verify
 from .folder import save
 
 WIDE, BLOCK, SEED = 8.0, 50, 31
+ORIGIN = ("repository", "commit", "path", "sha256")
 LEVELS = tuple(float(a) for a in range(-6, 9))
 
 
@@ -77,8 +80,7 @@ def _rounded(values, places=3):
 
 
 def measured(model: Digits, images: torch.Tensor, labels: torch.Tensor, count: int, samples: int) -> dict:
-    """The part of the record that a network has."""
-    verify(model, images, labels)
+    """The part of the record that a network has, once it is verified."""
     x, known = model.encode(images[:count]), labels[:count]
     wide = uniform(model.logsnr_range[0], WIDE)
     bands = int(WIDE - model.logsnr_range[0])
@@ -99,6 +101,27 @@ def measured(model: Digits, images: torch.Tensor, labels: torch.Tensor, count: i
     }
 
 
+def begun(out: Path, count: int, samples: int, labels: torch.Tensor) -> dict:
+    """The record so far, or a new one. ValueError if it is of other settings, files, versions or digits."""
+    now = {
+        "command": "python -m infodecomp.experiments.digits OUT.json",
+        "settings": {"count": count, "samples": samples, "seed": SEED},
+        "files": {name: dict(zip(ORIGIN, of, strict=True)) for name, of in FILES.items()},
+        "versions": origin.versions(),
+        "labels": labels[:count].tolist(),
+    }
+    if not out.parent.is_dir():
+        raise ValueError(f"out must be a file in a folder that is there, got {out}")
+    try:
+        record = json.loads(out.read_text(encoding="utf-8")) if out.exists() else now | {"networks": {}}
+        other = [part for part in now if record[part] != now[part]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"out must be a new file or a record of this program, got {out}") from error
+    if other:
+        raise ValueError(f"out must be a new file or a record with the same {', '.join(other)}, got {out}")
+    return record
+
+
 @unattended(bars=True)
 def main() -> None:
     """Measure the networks that OUT.json has not yet."""
@@ -109,18 +132,20 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=64, help="draws per digit and class")
     parser.add_argument("--networks", default=",".join(NETWORKS))
     args = parser.parse_args()
-    record = json.loads(args.out.read_text()) if args.out.exists() else {"networks": {}}
-    images, labels = digits(args.folder)
-    record |= {
-        "command": "python -m infodecomp.experiments.digits OUT.json",
-        "settings": {"count": args.count, "samples": args.samples, "seed": SEED},
-        "files": {name: {"repository": r, "commit": c, "path": p, "sha256": s} for name, (r, c, p, s) in FILES.items()},
-        "versions": origin.versions(),
-        "labels": labels[: args.count].tolist(),
-    }
-    for name in args.networks.split(","):
+    try:
+        count, samples = whole("count", args.count, 8), args.samples
+        if samples < 8 or samples % 8:
+            refuse("samples", "a multiple of 8", samples)
+        images, labels = digits(args.folder)
+        record = begun(args.out, count, samples, labels)
+        models = {name: Digits(name, args.folder) for name in args.networks.split(",")}
+        for name in models.keys() - record["networks"].keys():
+            verify(models[name], images, labels)
+    except (ValueError, OSError) as error:
+        parser.error(one_line(error))
+    for name, model in models.items():
         if name not in record["networks"]:
-            record["networks"][name] = measured(Digits(name, args.folder), images, labels, args.count, args.samples)
+            record["networks"][name] = measured(model, images, labels, count, samples)
             save(args.out, json.dumps(record) + "\n")
             print(name, "measured", flush=True)
 

@@ -25,18 +25,20 @@ class Options:
     out: Annotated[Path, typer.Option(help="folder of records, settings and table; an interrupted run in it goes on")]
     model: Annotated[str, typer.Option(help="what infodecomp.load takes")] = "scenes-net"
     samples: Annotated[int, typer.Option(help="draws of noise per image, even")] = 100
-    seed: int = 0
+    seed: Annotated[int, typer.Option(help="other noise for another number")] = 0
     limit: Annotated[int | None, typer.Option(help="items per task, the first ones")] = None
-    batch_size: int | None = None
-    device: str | None = None
+    batch_size: Annotated[int | None, typer.Option(help="rows at once; without it, as many as memory holds")] = None
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps; without it, CUDA if there is one")] = None
     dtype: Annotated[str | None, typer.Option(help="float32, float16 or bfloat16, of the network")] = None
-    compile: Annotated[bool, typer.Option("--compile", help="the network: minutes at first, then faster")] = False
+    compile: Annotated[bool, typer.Option("--compile", help="compile the network: slow at first, then faster")] = False
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print items, evaluations and hours, no more")] = False
-    revision: Annotated[str | None, typer.Option(help="of a model on the hub: a commit, a branch or a tag")] = None
-    variant: Annotated[str | None, typer.Option(help="of the files of its weights, such as fp16")] = None
-    size: Annotated[str | None, typer.Option(help="of pictures, in pixels: 512, or height x width, as 512x768")] = None
-    guidance: Annotated[float | None, typer.Option(help="the scale told to a distilled network that takes one")] = None
-    check: Annotated[bool, typer.Option("--check/--no-check", help="may the model be measured?")] = True
+    revision: Annotated[str | None, typer.Option(help="a commit, branch or tag of a model on the hub")] = None
+    variant: Annotated[str | None, typer.Option(help="of the files with its weights, such as fp16")] = None
+    size: Annotated[str | None, typer.Option(help="pixels of pictures: 512, or height x width, as 512x768")] = None
+    guidance: Annotated[float | None, typer.Option(help="the scale to tell a distilled network that takes one")] = None
+    check: Annotated[
+        bool, typer.Option("--check/--no-check", help="first examine whether the model may be measured")
+    ] = True
     truncate: Annotated[bool, typer.Option("--truncate", help="cut captions that are too long for the model")] = False
     strict: Annotated[bool, typer.Option("--strict", help="stop at the first broken item, and name it")] = False
 
