@@ -154,7 +154,7 @@ def log_weights(name: str, weights: Any, count: int) -> torch.Tensor:
     if weights.ndim == 0 or weights.shape[-1] != count:
         raise ValueError(f"{name} must end in {count} weights, got shape {tuple(weights.shape)}")
     if not bool((weights >= 0).all() and weights.isfinite().all() and (weights.sum(-1) > 0).all()):
-        raise ValueError(f"{name} must be finite weights ≥ 0, not all zero in a row")
+        refuse(name, "finite weights ≥ 0, not all zero in a row", weights.tolist())
     return weights.log()
 
 
