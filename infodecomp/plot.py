@@ -52,7 +52,7 @@ def setup() -> None:
         shell.display_formatter.formatters["image/svg+xml"].for_type(Figure, sharp)
 
 
-def _tidy(figure: Figure) -> None:
+def tidy(figure: Figure) -> None:
     """No hyphen for a minus sign, no half frame around a picture, no mark cut at the edge of a symlog axis."""
     for text in figure.findobj(Text):
         if "$" not in text.get_text():  # formulas have true minus signs
@@ -68,7 +68,7 @@ def drawing(figure: Figure, **options: Any) -> str:
     """A figure as SVG text: words are words, paths go to a tenth of a point, the same figure is the same text.
 
     options: of savefig."""
-    _tidy(figure)
+    tidy(figure)
     with io.StringIO() as file, plt.rc_context(SVG):
         figure.savefig(file, format="svg", metadata=dict.fromkeys(METADATA), **options)
         svg = file.getvalue()

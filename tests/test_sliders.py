@@ -32,7 +32,7 @@ def test_a_frame_for_each_position_the_last_slider_fastest():
 def test_without_scripts_the_middle_is_shown():
     html = idc.Sliders(grey, "grey", x=[0, 10], y=[0, 50, 100]).html()
     still = re.search(r'class="static"[^>]*src="([^"]+)"', html)[1]
-    assert np.allclose(read(still), 150, atol=3)
+    assert read(still).shape == (8, 8) and np.allclose(read(still), 150, atol=3)  # all of it
 
 
 def test_on_a_page_its_state_stands_beside_the_module():

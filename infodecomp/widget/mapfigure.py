@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from ..plot import greyed, inked, overlay
 from .mapitems import ATTENTION, Item, near_zero, total
 
-ZERO = "within 2 s.e. of 0"  # the badge of a word that may say nothing
+ZERO = "within 2 s.e."  # of zero, a word that may say nothing; room is scarce
 
 
 def figure(found: Item, kinds: list[str], ranges: dict, look: dict, width: float) -> Figure:
@@ -61,7 +61,8 @@ def _bar(drawn, axes, found, kind, ends, look):
     bar = drawn.colorbar(colours, ax=axes, shrink=0.8, aspect=10 * len(axes) / (min(len(found.words), 6) + 1))
     at = [-1, -0.5, 0, 0.5, 1] if low < 0 else [0, 0.5, 1]
     value = [part * (abs(part) if look["root"] else 1) * high for part in at]
-    bar.set_ticks(at, labels=[f"{v:.2g}" for v in value] if look["shared"] else [f"{v / high:.0%}" for v in value])
+    labels = [f"{v:.2g}" if look["shared"] else f"{v / high:.0%}" for v in value]
+    bar.set_ticks(at, labels=[label.replace("-", "−") for label in labels])
     unit = "attention" if kind == ATTENTION else "nats per cell"
     bar.set_label(unit if look["shared"] else "of the word’s highest", fontsize=7)
     bar.ax.tick_params(labelsize=7)

@@ -15,8 +15,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
+from ..plot import tidy
+
 HERE = Path(__file__).parent
 Widget = TypeVar("Widget")
+DPI = 100  # of the figure that stands where no script runs
 LARGE = 20_000  # bytes of a PNG from which on a JPEG is tried
 IMPORT = re.compile(r'^import \{[^}]*\} from "(.+)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
@@ -87,13 +90,14 @@ def piece(widget: Any, name: str, state: dict, figure: Figure, alt: str) -> str:
     """HTML of a widget: state as JSON, figure (matplotlib) and alt text where no script runs."""
     text = json.dumps(state, separators=(",", ":")).replace("<", "\\u003c")  # "<!-- <script>" would swallow the page
     with io.BytesIO() as file:
-        figure.savefig(file, dpi=60)
-        drawn = Image.open(file).convert("RGB").quantize(16)
+        tidy(figure)
+        figure.savefig(file, dpi=DPI)
+        drawn = Image.open(file).convert("RGB")
     return PIECE.format(
         name=name,
         key=hashlib.sha256(text.encode()).hexdigest()[:12],
         alt=html.escape(alt),
-        figure=url(drawn),
+        figure=url(drawn, lossy=True),
         css=widget._css,
         state=text,
         module=widget._esm,

@@ -13,7 +13,7 @@ from PIL import Image
 from ..checks import refuse
 from ..checks import text as check_text
 from ..plot import drawing
-from .page import bundle, explicit, piece, style, url
+from .page import DPI, bundle, explicit, piece, style, url
 
 MOST = 100  # frames of a widget: a page holds them all
 
@@ -75,7 +75,7 @@ class Sliders(anywidget.AnyWidget):
 def _drawn(frame):
     """(data URL, Figure) of a picture or figure: WebP, and SVG with text as text."""
     if isinstance(frame, Image.Image):
-        figure = Figure(figsize=(frame.width / 72, frame.height / 72))
+        figure = Figure(figsize=(frame.width / DPI, frame.height / DPI))
         figure.figimage(frame.convert("RGB"))
         return url(frame.convert("L" if frame.mode in ("1", "L") else "RGB"), lossy=True), figure
     figure = plt.gcf() if frame is None else frame
