@@ -53,7 +53,7 @@ class ConceptMaps(Saved):
 
     image: the picture as the model saw it. context: None, or the text beside which each concept stands. prior (K,).
     mi: i^o(x; concept | context); mi_standard: the same as i^s, on the same noise. For a concept that does not fit, i^s
-    is far below zero and i^o as far above: i^o is a sum of squares, and bright wherever a concept changes the guess.
+    is far below zero and i^o as far above, and its map outshines the others (HeatMaps(found, shared=False)).
     against: None, or log P(concept | x)/P(concept), Bayes' rule over the concepts with the prior, at most −log of the
     prior; its map comes from paths, as that of infodecomp.pointwise_information against Alternatives.
     segmentation: see Segmentation; None if Ctrl-C stopped the pass.

@@ -133,7 +133,8 @@ def heading(task: str, records: list[dict], more: str = "") -> list[str]:
     counts = [f"{count} broken ({reason})" for reason, count in sorted(broken.items())]
     lines = [f"## {task}", "", f"{len(records)} items; {', '.join(counts) or 'none broken'}{more}", ""]
     if pictures < len(records) - broken.total():
-        lines += [f"Of {pictures} pictures; intervals and standard errors take these, not items, as independent.", ""]
+        units = "1 picture" if pictures == 1 else f"{pictures} pictures"
+        lines += [f"Of {units}; intervals and standard errors take these, not items, as independent.", ""]
     return lines
 
 

@@ -121,8 +121,7 @@ def read(text: str) -> Readings:
     """The Readings of a text. Raises ValueError, naming the nearest text of the grammar, for one outside it."""
     text = normalise(text)
     if not possible(text):
-        near = f"; nearest to {text!r:.200} is {found!r}" if (found := nearest(text)) else f", got {text!r:.200}"
-        raise ValueError(f"text must be one the grammar can make{near}")
+        raise ValueError(f"text must be one the grammar can make; nearest to {text!r:.200} is {nearest(text)!r}")
     return readings(text)
 
 
