@@ -104,7 +104,7 @@ def _firsts(each: list[tuple[Any, Broken | None]]) -> list[str]:
     found: dict[str, str] = {}
     for item, broken in each:
         if broken:
-            found.setdefault(broken.reason, f"    first {broken.reason}: {item.id}, {one_line(broken.detail, 120)}")
+            found.setdefault(broken.reason, f"    {broken.reason}, first: {item.id}, {one_line(broken.detail, 120)}")
     return list(found.values())
 
 

@@ -134,7 +134,7 @@ def heading(task: str, records: list[dict], more: str = "") -> list[str]:
     lines = [f"## {task}", "", f"{len(records)} items; {', '.join(counts) or 'none broken'}{more}", ""]
     for reason in sorted(broken):
         first = next(record for record in records if record.get("broken") == reason)
-        lines.append(f"- first {reason}: {first['id']}, {one_line(first.get('detail', ''), 120)}")
+        lines.append(f"- {reason}, first: {first['id']}, {one_line(first.get('detail', ''), 120)}")
     lines += [""] if broken else []
     if pictures < len(records) - broken.total():
         lines += [f"Of {pictures} pictures; intervals and standard errors take these, not items, as independent.", ""]
