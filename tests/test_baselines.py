@@ -111,3 +111,13 @@ def test_scores_on_a_device_without_float64(tmp_path):
     here = language_model(str(tmp_path))(None, ["red cat"])
     with NoFloat64():
         assert torch.allclose(language_model(str(tmp_path), DEVICE)(None, ["red cat"]), here)
+
+
+@pytest.mark.parametrize("option", ["clip", "text"])
+def test_without_a_network_nothing_waits(option, monkeypatch):
+    """The hub's client would try five times for each file; a model on this machine is found all the same."""
+    monkeypatch.setattr(f"{clip.__module__}.hub_answers", lambda: False)
+    score = {"clip": clip, "text": language_model}[option]
+    with pytest.raises(ValueError, match=f"{option} must be a .* of transformers, got 'nobody/has-this'") as refused:
+        score("nobody/has-this")
+    assert "\n" not in str(refused.value)

@@ -89,6 +89,8 @@ def test_masks_and_pictures_are_read(pictures):
     lines = check(pictures, "--task=coco_it").output.splitlines()
     assert lines[0] == "coco_it: 10 items of 5 pictures, 2 broken: 2 truncated image"
     assert "masks as large as their pictures: 8; 2 mask of another size" in lines[1]
+    assert lines[2].startswith("    truncated image, first: coco_it/000000000002/") and len(lines) == 4
+    assert lines[3].startswith("    mask of another size, first: coco_it/000000000003/") and "33 × 32" in lines[3]
 
 
 def test_every_task_that_is_there_is_told(tmp_path):
@@ -107,6 +109,7 @@ def test_every_task_that_is_there_is_told(tmp_path):
     assert "sugarcrepe: 7 items of 7 pictures, none broken" in lines
     assert all(f"  {kind}: 1 items of 1 pictures, none broken" in lines for kind in sugarcrepe.KINDS)
     assert "winoground: 1 items of 2 pictures, 1 broken: 1 same caption" in lines
+    assert "    same caption, first: winoground/000000, both are 'red'" in lines
     assert lines[-1].startswith("cannot be read: ") and "flickr30k_test.json" in lines[-1]
     assert len(lines) < 25  # a screen
 
@@ -126,6 +129,14 @@ def test_every_task_that_is_there_is_told(tmp_path):
 def test_what_cannot_be_read_is_refused_in_one_line(options, message, tmp_path):
     found = check(tmp_path, *options)
     assert found.exit_code == 2 and message in found.output and len(found.output.strip().splitlines()) == 1
+
+
+def test_an_empty_file_of_winoground_is_refused(tmp_path):
+    (tmp_path / "examples.jsonl").write_text("\n")
+    found = check(tmp_path, "--task=winoground")
+    assert found.exit_code == 2 and "examples.jsonl must hold Winoground's examples" in found.output
+    (tmp_path / "examples.jsonl").write_text(json.dumps([published.example(0, ("red", "blue"))]))
+    assert "bad entry, first: winoground/line 1, " in check(tmp_path, "--task=winoground").output
 
 
 def test_files_in_each_others_place_are_refused_in_one_line(pictures):

@@ -110,6 +110,7 @@ def test_the_command(tmp_path):
     options = ["relation", "--tasks=winoground", "--samples=2", f"--data={folder}", f"--out={out}", "--text=scenes"]
     found = CliRunner().invoke(app, options)
     assert found.exit_code == 0, found.output
+    assert "- same caption, first: winoground/00000" in found.output
     assert "3 items; 1 broken (same caption)" in found.output and "CLIP ViT-B/32 (Thrush et al. 2022)" in found.output
     record = json.loads((out / "records-00000.jsonl").read_text().splitlines()[0])
     assert {len(rows) for rows in record["scores"].values()} == {2} and "standard" in record["scores"]

@@ -37,7 +37,7 @@ def files(folder: str | Path) -> list[Path]:
 def load(folder: str | Path) -> list[Item]:
     """The items of all kinds, in turns, so that the first ones are of every kind. group: the kind.
 
-    Pictures lie in the first of PICTURES that exists. ValueError for files that are missing or hold no entries.
+    Pictures lie in the first of PICTURES that exists. ValueError for files that are missing or hold no dict.
     """
     pictures = next((name for name in PICTURES if (Path(folder) / name).is_dir()), PICTURES[0])
     each = [_of_file(str(folder), pictures, path) for path in files(folder)]

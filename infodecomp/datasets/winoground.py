@@ -45,7 +45,7 @@ def file_of(folder: str | Path) -> Path:
 
 
 def load(folder: str | Path) -> list[Item]:
-    """The items in the file's order. ValueError if it is missing or has no lines that are text."""
+    """The items in the file's order. ValueError if it is missing or has no lines."""
     path = file_of(folder)
     try:
         lines = path.read_bytes().decode("utf-8-sig", "surrogateescape").split("\n")
@@ -61,6 +61,8 @@ def load(folder: str | Path) -> list[Item]:
                 same = f"id must stand once, line {number} has that of another"
                 item = Item(f"winoground/line {number}", broken="bad entry", detail=same)
             found[item.id] = item
+    if not found:
+        raise ValueError(f"{path} must hold Winoground's examples, a JSON object a line, got an empty file")
     return list(found.values())
 
 

@@ -6,6 +6,7 @@ A score is a function (picture, captions) -> (K,) of a PIL picture and K caption
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import torch
@@ -15,6 +16,7 @@ from ..attention import attention_maps, matching_score
 from ..checks import double
 from ..datasets.items import one_line
 from ..joint import kind_of_attention
+from ..models.pretrained import hub_answers, online_only
 from ..scenes.meaning import log_likelihoods, normalise, possible
 from ..scenes.net import NetworkScenes
 from ..scenes.parts import load_clip
@@ -31,6 +33,11 @@ def _asked(option: str, kind: str, name: str) -> Iterator[None]:
         raise ValueError(f"{option} must be {kind} of transformers, got {name!r}: {one_line(error)}") from error
 
 
+def _where(name: str) -> dict:
+    """Options of from_pretrained: without a network, nothing waits for it."""
+    return {} if Path(name).exists() else online_only(hub_answers())
+
+
 def _check_length(reader: str, count: int, longest: int) -> None:
     """ValueError for captions that are not read to their end."""
     if count > longest:
@@ -45,8 +52,9 @@ def clip(name_or_path: str, device: str | None = None) -> Score:
     from transformers import CLIPModel, CLIPProcessor
 
     with _asked("clip", "a CLIP", name_or_path):
-        processor = CLIPProcessor.from_pretrained(name_or_path)
-        model = CLIPModel.from_pretrained(name_or_path, use_safetensors=True).to(device or "cpu").eval()
+        where = _where(name_or_path)
+        processor = CLIPProcessor.from_pretrained(name_or_path, **where)
+        model = CLIPModel.from_pretrained(name_or_path, use_safetensors=True, **where).to(device or "cpu").eval()
         longest = min(processor.tokenizer.model_max_length, model.config.text_config.max_position_embeddings)
 
     @torch.no_grad()
@@ -85,8 +93,10 @@ def language_model(name_or_path: str, device: str | None = None) -> Score:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     with _asked("text", "a causal language model", name_or_path):
-        tokenizer = AutoTokenizer.from_pretrained(name_or_path)
-        model = AutoModelForCausalLM.from_pretrained(name_or_path, use_safetensors=True).to(device or "cpu").eval()
+        where = _where(name_or_path)
+        tokenizer = AutoTokenizer.from_pretrained(name_or_path, **where)
+        model = AutoModelForCausalLM.from_pretrained(name_or_path, use_safetensors=True, **where)
+        model = model.to(device or "cpu").eval()
         longest = getattr(model.config, "max_position_embeddings", None) or math.inf
         starts = tokenizer.bos_token_id, model.config.bos_token_id, tokenizer.eos_token_id
         start = next((token for token in starts if token is not None), None)

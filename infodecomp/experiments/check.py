@@ -7,7 +7,7 @@ from typing import Any
 
 from ..datasets import aro, coco, sugarcrepe, tasks, winoground
 from ..datasets.differences import compared
-from ..datasets.items import broken_by, one_line
+from ..datasets.items import Broken, broken_by, one_line
 
 OURS, THEIRS = "coco_it", "COCO-IT.csv"
 NAMES = (*tasks.TASKS, OURS)
@@ -55,21 +55,26 @@ def _of_task(folder: Path, task: str) -> Iterator[str]:
     for split in found or ["test"]:
         items = tasks.load(folder, task, split)
         seen: dict = {}
-        yield _counts(f"{task}, {split}" if split != "test" else task, items, seen)
+        line, firsts = _counts(f"{task}, {split}" if split != "test" else task, items, seen)
+        yield line
         if task == "sugarcrepe":
             groups = {kind: [item for item in items if item.group == kind] for kind in sugarcrepe.KINDS}
-            yield from (_counts(f"  {kind}", those, seen) for kind, those in groups.items())
+            yield from (_counts(f"  {kind}", those, seen)[0] for kind, those in groups.items())
+        yield from firsts
 
 
 def _of_coco(folder: Path, name: str) -> Iterator[str]:
     """Lines about COCO-IT as we make it, or a CSV file, and the two side by side."""
     items = coco.load(folder, name)
-    yield _counts(name, items, {})
-    masks = Counter(_reason(item.mask) for item in items if not item.broken)
+    line, firsts = _counts(name, items, {})
+    yield line
+    covered = [(item, _fault(item.mask)) for item in items if not item.broken]
+    masks = Counter(fault and fault.reason for _, fault in covered)
     parts = [f"annotations of {len(coco.pictures(folder)):,} pictures"] if name == OURS else []
     parts += [f"words found in captions: {sum(bool(item.word) for item in items):,}"]
     parts += [f"masks as large as their pictures: {masks.pop(None, 0):,}", *_each(masks)]
     yield "  " + "; ".join(parts)
+    yield from dict.fromkeys([*firsts, *_firsts(covered)])
     other = THEIRS if name == OURS else name
     if (folder / other).is_file():
         ours, theirs = coco.load(folder), coco.load(folder, other)
@@ -85,13 +90,22 @@ def _of_coco(folder: Path, name: str) -> Iterator[str]:
         yield f"    contexts where caption and word are the same: {'; '.join(_each(found.contexts)) or 'none'}"
 
 
-def _counts(name: str, items: list[Any], seen: dict) -> str:
-    """How many items there are, of how many pictures, and how many are broken, by reason."""
-    reasons = Counter(fault(item, seen) for item in items)
-    whole = reasons.pop(None, 0)
+def _counts(name: str, items: list[Any], seen: dict) -> tuple[str, list[str]]:
+    """How many items there are, of how many pictures, how many are broken, by reason; and the first ones of these."""
+    each = [(item, fault(item, seen)) for item in items]
+    reasons = Counter(found.reason for _, found in each if found)
     pictures = {image for item in items for image in getattr(item, "images", None) or [getattr(item, "image", "")]}
-    broken = f"{len(items) - whole:,} broken: {'; '.join(_each(reasons))}" if reasons else "none broken"
-    return f"{name}: {len(items):,} items of {len(pictures - {''}):,} pictures, {broken}"
+    broken = f"{reasons.total():,} broken: {'; '.join(_each(reasons))}" if reasons else "none broken"
+    return f"{name}: {len(items):,} items of {len(pictures - {''}):,} pictures, {broken}", _firsts(each)
+
+
+def _firsts(each: list[tuple[Any, Broken | None]]) -> list[str]:
+    """A line about the first item of each reason."""
+    found: dict[str, str] = {}
+    for item, broken in each:
+        if broken:
+            found.setdefault(broken.reason, f"    {broken.reason}, first: {item.id}, {one_line(broken.detail, 120)}")
+    return list(found.values())
 
 
 def _each(counts: Counter) -> list[str]:
@@ -99,20 +113,20 @@ def _each(counts: Counter) -> list[str]:
     return [f"{count:,} {reason}" for reason, count in counts.most_common()]
 
 
-def fault(item: Any, seen: dict) -> str | None:
-    """The reason for which an item is broken, once its picture was read; `seen` keeps what was read."""
+def fault(item: Any, seen: dict) -> Broken | None:
+    """Why an item is broken, once its picture was read; `seen` keeps what was read."""
     if item.broken:
-        return item.broken
+        return Broken(item.broken, item.detail)
     key = tuple(getattr(item, name, None) for name in ("image", "images", "box"))
     if key not in seen:
-        seen[key] = _reason(item.open)
+        seen[key] = _fault(item.open)
     return seen[key]
 
 
-def _reason(read):
-    """The reason for which something of an item cannot be read, or None."""
+def _fault(read):
+    """Why something of an item cannot be read, or None."""
     try:
         read()
     except Exception as error:
-        return broken_by(error).reason
+        return broken_by(error)
     return None

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..datasets.items import REASON, Broken, broken_by
+from ..datasets.items import REASON, Broken, broken_by, one_line
 from ..progress import unattended
 from .clusters import pictures_of
 from .folder import locked, read_records, settle
@@ -128,10 +128,14 @@ def _pictures(records):
 
 
 def heading(task: str, records: list[dict], more: str = "") -> list[str]:
-    """Lines of Markdown that begin a task's report: how many items, and how many of them broken, by reason."""
+    """Lines of Markdown that begin a report: how many items, how many of them broken, by reason, and the first ones."""
     broken, pictures = _broken(records), _pictures(records)
     counts = [f"{count} broken ({reason})" for reason, count in sorted(broken.items())]
     lines = [f"## {task}", "", f"{len(records)} items; {', '.join(counts) or 'none broken'}{more}", ""]
+    for reason in sorted(broken):
+        first = next(record for record in records if record.get("broken") == reason)
+        lines.append(f"- {reason}, first: {first['id']}, {one_line(first.get('detail', ''), 120)}")
+    lines += [""] if broken else []
     if pictures < len(records) - broken.total():
         units = "1 picture" if pictures == 1 else f"{pictures} pictures"
         lines += [f"Of {units}; intervals and standard errors take these, not items, as independent.", ""]

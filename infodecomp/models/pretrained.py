@@ -71,22 +71,29 @@ def _hint(name):
     return f" (it was deleted there; {MOVED_TO}/{name.split('/')[1]} has it)"
 
 
-def _online(name, revision):
-    """Whether the hub answers; asked once, since its own client tries for half a minute. OSError if it does not, and
-    nothing of the model is on this machine."""
-    from huggingface_hub import constants, try_to_load_from_cache
+def hub_answers() -> bool:
+    """Whether the hub answers; asked before a model is, since its own client tries for half a minute a file."""
+    from huggingface_hub import constants
 
-    offline = constants.HF_HUB_OFFLINE
-    if not offline:
-        try:
-            urlopen(Request(constants.ENDPOINT, method="HEAD"), timeout=10).close()
-        except HTTPError:  # an answer all the same
-            return True
-        except (URLError, OSError, ValueError):
-            offline = True
-    if offline and not isinstance(try_to_load_from_cache(name, "model_index.json", revision=revision), str):
+    if constants.HF_HUB_OFFLINE:
+        return False
+    try:
+        urlopen(Request(constants.ENDPOINT, method="HEAD"), timeout=10).close()
+    except HTTPError:  # an answer all the same
+        return True
+    except (URLError, OSError, ValueError):
+        return False
+    return True
+
+
+def _online(name, revision):
+    """Whether the hub answers. OSError if it does not, and nothing of the model is on this machine."""
+    from huggingface_hub import try_to_load_from_cache
+
+    online = hub_answers()
+    if not online and not isinstance(try_to_load_from_cache(name, "model_index.json", revision=revision), str):
         raise OSError("the hub does not answer, and the model is not on this machine")
-    return not offline
+    return online
 
 
 def _json(name, file, revision):
