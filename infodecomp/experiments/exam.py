@@ -42,7 +42,7 @@ class Question(NamedTuple):
 
 
 def questions(count: int = COUNT, seed: int = SEED) -> list[Question]:
-    """count for each kind of word, one word per draw of a scene: of its caption's words one whose kind is rarest so far.
+    """count for each kind of word, one word per draw of a scene: of its caption one whose kind is rarest so far.
 
     A day, night, sun or moon that is named a second time is of a kind of its own, "again".
     """
