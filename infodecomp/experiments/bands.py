@@ -129,7 +129,9 @@ def main() -> None:
     out = parser.parse_args().out
     record = json.loads(out.read_text()) if out.exists() else {"denoisers": {}}
     record["command"] = "python -m infodecomp.experiments.bands OUT.json"
-    record["settings"] = {"seed": SEED, "samples": SAMPLES, "full": FULL, "levels": LEVELS, "radii": RADII}
+    settings = {"seed": SEED, "samples": SAMPLES, "full": FULL, "levels": list(LEVELS), "radii": list(RADII)}
+    if record.setdefault("settings", settings) != settings:
+        parser.error(f"out must be a new file or a record with the same settings, got {out}")
     record["versions"], record["sha256"] = origin.versions(), origin.hashes("scenes-net")
     for name in SAMPLES:
         measured, model = record["denoisers"].setdefault(name, {}), load("scenes" if name == "exact" else name)
