@@ -190,7 +190,7 @@ def pictures(tmp_path_factory):
         (["localize", "--task=scenes.csv", "--samples=2", "--limit=5"], ("| whole image |", "| cmi |")),
         (["segment", "--samples=2", "--context=the"], ("| whole image |", "| segmentation |")),
         (["intervene", "--samples=2", "--steps=2"], CORRELATIONS),
-        (["intervene", "--swap=fish=bird,owl=cat,dog=cat", "--samples=2", "--steps=2"], ("Too few",)),
+        (["intervene", "--swap=fish=bird,owl=cat,dog=boat", "--samples=2", "--steps=2"], ("Too few",)),
         (
             ["intervene", "--task=scenes.csv", "--start-noise", "--alternatives", *FEW],
             ("| image | cmi − alternatives |",),
