@@ -18,7 +18,7 @@ def figure(found: Item, kinds: list[str], ranges: dict, look: dict, width: float
 
     look: opacity, root, smooth, hide, and shared: False for a scale of each word's own.
     """
-    wide = min(len(found.words), 6)
+    wide = min(len(found.words), 5)
     rows = -(-len(found.words) // wide)
     height = (width / (wide + 1) * found.picture.height / found.picture.width + 0.4) * len(kinds) * rows
     drawn = Figure(figsize=(width, height), layout="constrained")
@@ -33,7 +33,7 @@ def figure(found: Item, kinds: list[str], ranges: dict, look: dict, width: float
             layer = found.kinds[kind].get(word)
             if layer:
                 axis.imshow(_map(found, layer, ranges[kind], look))
-                axis.set_title(_title(word, layer), fontsize=7, parse_math=False)
+                axis.set_title(_title(word, layer), fontsize=8, parse_math=False)
         _bar(drawn, list(block.flat), found, kind, ranges[kind], look)
     return drawn
 
@@ -58,11 +58,11 @@ def _bar(drawn, axes, found, kind, ends, look):
     parts = np.linspace(-1 if low < 0 else 0, 1, 256)
     seen = inked(parts, greyed(found.picture).mean((0, 1)), signed=low < 0, opacity=look["opacity"]) / 255
     colours = ScalarMappable(Normalize(parts[0], 1), ListedColormap(seen))
-    bar = drawn.colorbar(colours, ax=axes, shrink=0.8, aspect=10 * len(axes) / (min(len(found.words), 6) + 1))
+    bar = drawn.colorbar(colours, ax=axes, shrink=0.8, aspect=10 * len(axes) / (min(len(found.words), 5) + 1))
     at = [-1, -0.5, 0, 0.5, 1] if low < 0 else [0, 0.5, 1]
     value = [part * (abs(part) if look["root"] else 1) * high for part in at]
     labels = [f"{v:.2g}" if look["shared"] else f"{v / high:.0%}" for v in value]
     bar.set_ticks(at, labels=[label.replace("-", "−") for label in labels])
     unit = "attention" if kind == ATTENTION else "nats per cell"
-    bar.set_label(unit if look["shared"] else "of the word’s highest", fontsize=7)
-    bar.ax.tick_params(labelsize=7)
+    bar.set_label(unit if look["shared"] else "of the word’s highest", fontsize=8)
+    bar.ax.tick_params(labelsize=8)
