@@ -82,7 +82,7 @@ def test_the_registrys_page_has_no_dead_links(tmp_path):
     subprocess.run(["bash", "-e", "-c", step["run"]], cwd=tmp_path, env=given, check=True)
     after = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert not re.findall(r"\]\((?!https://)", after)
-    at = "https://github.com/a/b/"
+    at = f"https://github.com/{given['GITHUB_REPOSITORY']}/"
     assert f"({at}raw/v1.2.3/book/_static/preface.png)" in after and f"({at}blob/v1.2.3/CONTRIBUTING.md)" in after
     assert re.sub(rf"{at}(raw|blob)/v1.2.3/", "", after) == before
 
