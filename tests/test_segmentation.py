@@ -73,3 +73,19 @@ def test_what_cannot_be_read_is_broken(folder, tmp_path):
 def test_bad_options(options, message, folder, tmp_path):
     arguments = ["segment", f"--data={folder}", f"--out={tmp_path / 'out'}", "--limit=1", "--samples=2", *options]
     assert message in CliRunner().invoke(app, arguments).output
+
+
+def test_dry_run_counts_pictures_and_evaluations(folder, tmp_path):
+    arguments = ["segment", f"--data={folder}", f"--out={tmp_path / 'x'}", "--model=scenes", "--limit=2", "--samples=4"]
+    found = CliRunner().invoke(app, [*arguments, "--dry-run"])
+    whole = [item for item in coco.labelled(folder)[:2] if not item.broken]  # a test above takes a picture away
+    total = sum(4 * (len(item.items) + 1) for item in whole)
+    assert f"2 items, {2 - len(whole)} of them broken; {total} evaluations" in found.output
+    assert "hours" in found.output
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_picture_is_broken_by_one_of_its_annotations():
+    whole, bad = coco.Item("1/cat"), coco.Item("1/dog", broken="bad segmentation")
+    assert coco.Labelled("1", "", (whole,)).broken is None
+    assert coco.Labelled("1", "", (whole, bad)).broken == "bad segmentation"

@@ -92,6 +92,11 @@ class Labelled(NamedTuple):
     image: str
     items: tuple[Item, ...]
 
+    @property
+    def broken(self) -> str | None:
+        """Why the picture cannot be measured, as far as its annotations show it; None if they are whole."""
+        return next((item.broken for item in self.items if item.broken), None)
+
     def open(self) -> Image.Image:
         """The picture in RGB. Raises Broken."""
         return self.items[0].open()
