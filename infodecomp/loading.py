@@ -60,7 +60,8 @@ def load(
     device = None if device is None else checked_device("device", device)
     options = {"size": _size(size), "guidance": None if guidance is None else number("guidance", guidance)}
     own = {"language": language, "font": font, "skin_tones": skin_tones}  # of emoji
-    model = _load(name_or_path, device, dtype, revision, variant, check, options, own)
+    with torch.random.fork_rng([]):  # weights that are made before they are read draw the reader's random numbers
+        model = _load(name_or_path, device, dtype, revision, variant, check, options, own)
     return model.compile() if compile and isinstance(model, Network) else model
 
 
@@ -158,6 +159,11 @@ def _is_pipeline(denoiser):
 
 
 def _model(pipe, device, dtype, check, options, own=False):
+    if network(pipe) is None or getattr(pipe, "scheduler", None) is None:
+        parts = ", ".join(name for name, part in pipe.components.items() if part is not None)
+        raise ValueError(
+            f"name_or_path must lead to a pipeline of a network and a scheduler, got {kind(pipe)} of {parts}"
+        )
     if not takes_prompt(pipe):
         _refuse_given(options, "a pipeline without captions")
         model = DiffusersModel(pipe, device, dtype, own=own)

@@ -132,12 +132,12 @@ class AskedModel(Network, Model):
                 raise ValueError(f"images must be (B, 3, {height}, {width}), got {tuple(pixels.shape)}")
         else:
             pixels = self.pipe.image_processor.preprocess(pixels, height=height, width=width, resize_mode="crop")
-        with upcast(self.vae) as dtype:  # one at a time: a VAE wants much memory
-            return torch.cat([self._encoded(one.to(self.device, dtype)) for one in pixels.split(1)])
+        vae = upcast(self.vae)  # one at a time: a VAE wants much memory
+        return torch.cat([self._encoded(vae, one.to(self.device, vae.dtype)) for one in pixels.split(1)])
 
-    def _encoded(self, pixels):
+    def _encoded(self, vae, pixels):
         decoded, scaled = self._lesson.decoded, self._lesson.scaled
-        coded = self.vae.encode(pixels if len(decoded) == 4 else pixels.unsqueeze(2))
+        coded = vae.encode(pixels if len(decoded) == 4 else pixels.unsqueeze(2))
         mean = coded.latent_dist.mode() if hasattr(coded, "latent_dist") else coded.latent
         if mean.numel() != len(scaled.place):
             raise ValueError(f"size must be one for which the VAE gives latents {decoded}, got {tuple(mean.shape)}")
@@ -148,12 +148,11 @@ class AskedModel(Network, Model):
     def decode(self, x: torch.Tensor) -> list:
         """PIL images of x (B, *shape), clipped to 8 bits."""
         self.check_shape(x)
-        scaled, rows = self._lesson.scaled, []
-        with upcast(self.vae) as dtype:
-            for one in x.split(1):
-                z = (scaled.factor * flat(one) + scaled.offset).float().reshape(self._lesson.decoded)
-                pixels = self.vae.decode(z.to(self.device, dtype), return_dict=False)[0]
-                rows.append((pixels[:, :, 0] if pixels.ndim == 5 else pixels).float())
+        scaled, rows, vae = self._lesson.scaled, [], upcast(self.vae)
+        for one in x.split(1):
+            z = (scaled.factor * flat(one) + scaled.offset).float().reshape(self._lesson.decoded)
+            pixels = vae.decode(z.to(self.device, vae.dtype), return_dict=False)[0]
+            rows.append((pixels[:, :, 0] if pixels.ndim == 5 else pixels).float())
         return self.pipe.image_processor.postprocess(torch.cat(rows), output_type="pil")
 
     # ------------------------------------------------------------------------------------------------------- conditions
