@@ -12,7 +12,7 @@ from .asking import Asker
 from .base import Model
 from .kinds import flows, kind, network, refuse_inputs, trained_schedule
 from .lesson import Lesson
-from .network import FLOW, PREDICTIONS, Network, padded
+from .network import FLOW, PREDICTIONS, Network, padded, unmixed
 from .parts import own_pipeline, text_to_image, upcast
 from .pictures import pictures, upright
 from .rows import flat, tensors
@@ -121,6 +121,7 @@ class AskedModel(Network, Model):
         return self.pipe.image_processor.resize(upright(image, "image"), *self._pixels, resize_mode="crop")
 
     @torch.no_grad()
+    @unmixed()
     def encode(self, images: Any) -> torch.Tensor:
         """x (B, *shape) float32 of one or several pictures (PIL, paths, uint8 arrays (H, W, 3) or tensors (3, H, W)),
         cut to their middle and resized to the model's size, or of a float tensor (B, 3, height, width) from −1 to 1 of
@@ -145,6 +146,7 @@ class AskedModel(Network, Model):
         return x.float().reshape(1, *self.shape).to(self.device)
 
     @torch.no_grad()
+    @unmixed()
     def decode(self, x: torch.Tensor) -> list:
         """PIL images of x (B, *shape), clipped to 8 bits."""
         self.check_shape(x)
@@ -157,6 +159,7 @@ class AskedModel(Network, Model):
 
     # ------------------------------------------------------------------------------------------------------- conditions
 
+    @unmixed()
     def condition(self, captions: Any, truncate: bool | None = None) -> torch.Tensor:
         """Captions (None, a str or a list) as they are told to the network by the pipeline, each encoded once.
 
@@ -187,6 +190,7 @@ class AskedModel(Network, Model):
         return torch.lerp(times[low], times[low + 1], place - low)
 
     @torch.no_grad()
+    @unmixed()
     def output(self, z: torch.Tensor, logsnr: torch.Tensor, condition: Any = None) -> torch.Tensor:
         """The network's own output for z (N, *shape) at log-SNRs (N,): ε, v, x or the velocity, as it was trained."""
         self._check_rows(z)
