@@ -158,8 +158,16 @@ def log_weights(name: str, weights: Any, count: int) -> torch.Tensor:
     return weights.log()
 
 
+def on_cpu() -> None:
+    """ValueError where tensors of which nobody says where they are go elsewhere: random numbers are of the CPU."""
+    found = torch.get_default_device()
+    if found.type != "cpu":
+        raise ValueError(f"torch's default device must be the CPU (a model has a device of its own), got '{found}'")
+
+
 def batch(name: str, x: object) -> torch.Tensor:
     """x (B, *shape), detached, half precisions as float32. ValueError unless it is a finite floating-point batch."""
+    on_cpu()
     if not isinstance(x, torch.Tensor) or not x.is_floating_point() or x.layout != torch.strided:
         refuse(name, "a dense floating-point tensor", x)
     if x.ndim < 2 or x.numel() == 0:

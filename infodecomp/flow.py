@@ -27,7 +27,7 @@ def karras_sigmas(low: float, high: float, steps: int, rho: float = 7.0) -> torc
     Equal steps of sigma^(1/rho) (Karras et al. 2022, Eq. 5). ValueError unless low < high, steps ≥ 1 and rho > 0.
     """
     (low, high), steps, rho = pair("range", (low, high)), whole("steps", steps, 1), positive("rho", rho)
-    ends = logsnr_to_sigma(torch.tensor([low, high])) ** (1 / rho)
+    ends = logsnr_to_sigma(torch.tensor([low, high], dtype=torch.float32)) ** (1 / rho)
     return torch.lerp(ends[0], ends[1], torch.linspace(0, 1, steps + 1, dtype=torch.float64)) ** rho
 
 

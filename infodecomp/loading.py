@@ -8,14 +8,14 @@ from typing import Any
 import torch
 
 from .checks import device as checked_device
-from .checks import number, refuse, shown, whole
+from .checks import number, on_cpu, refuse, shown, whole
 from .checks import text as check_text
 from .emoji import Emoji, ExactEmoji
 from .models.asked import AskedModel
 from .models.diffusers import DiffusersModel
 from .models.examine import examine
 from .models.kinds import kind, marks, network, refuse_distilled
-from .models.network import Network
+from .models.network import Network, unmixed
 from .models.parts import takes_prompt
 from .models.pretrained import ACCEPTED, from_pretrained, is_single, no_bars
 from .scenes.model import ExactScenes
@@ -56,11 +56,16 @@ def load(
     input for it. compile: the network, for speed (see Network.compile); a model without one stays as it is. Raises
     ValueError for anything else, and for a model that fails the check.
     """
+    on_cpu()
     _check_options(dtype, check, compile, revision=revision, variant=variant)
     device = None if device is None else checked_device("device", device)
     options = {"size": _size(size), "guidance": None if guidance is None else number("guidance", guidance)}
     own = {"language": language, "font": font, "skin_tones": skin_tones}  # of emoji
-    model = _load(name_or_path, device, dtype, revision, variant, check, options, own)
+    with (
+        unmixed(),
+        torch.random.fork_rng([]),
+    ):  # weights that are made before they are read draw the reader's random numbers
+        model = _load(name_or_path, device, dtype, revision, variant, check, options, own)
     return model.compile() if compile and isinstance(model, Network) else model
 
 
@@ -158,6 +163,11 @@ def _is_pipeline(denoiser):
 
 
 def _model(pipe, device, dtype, check, options, own=False):
+    if network(pipe) is None or getattr(pipe, "scheduler", None) is None:
+        parts = ", ".join(name for name, part in pipe.components.items() if part is not None)
+        raise ValueError(
+            f"name_or_path must lead to a pipeline of a network and a scheduler, got {kind(pipe)} of {parts}"
+        )
     if not takes_prompt(pipe):
         _refuse_given(options, "a pipeline without captions")
         model = DiffusersModel(pipe, device, dtype, own=own)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
-from .checks import home
+from .checks import home, on_cpu
 from .denoiser import send
 from .integrate import Ends, Proposal
 from .progress import MOST, blocks
@@ -27,6 +27,7 @@ def generator(seed: int, stream: int, item: int, chunk: int) -> torch.Generator:
 
     A 32-bit bijection (MurmurHash3's finaliser) of the counter keeps 2²⁰ images × 2¹² chunks of a seed apart.
     """
+    on_cpu()
     key = hashlib.blake2b(f"{seed},{stream}".encode(), digest_size=4).digest()
     bits = (item << 12 ^ chunk ^ int.from_bytes(key, "big")) & 0xFFFFFFFF
     for shift, multiplier in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from .captions import find, is_word, units, without, word_at
-from .checks import is_whole, refuse, shown
+from .checks import is_whole, on_cpu, refuse, shown
 from .checks import text as check_text
 from .denoiser import Model
 from .estimates.alternatives import Alternatives, along_paths, check_paths
@@ -148,6 +148,7 @@ def _in_groups(model, x, asked, alternatives, sampling):
 
 def check_model(model: Any) -> None:
     """ValueError unless it denoises and encodes pictures."""
+    on_cpu()
     if not (callable(model) and callable(getattr(model, "encode", None))):
         refuse("model", "one of infodecomp.load", model)
 

@@ -225,7 +225,7 @@ def _draw(x, pairs, quantities, sampling, proposal, stream, ends=0):
 def _enough(sampling, tolerance, error):
     """With as many samples as .9 of the tolerance needs, if `sampling.samples` of them had this error."""
     most = sampling.max_samples or 10_000
-    wanted = 2 * math.ceil(sampling.samples * (error / (0.9 * tolerance)) ** 2 / 2)
+    wanted = 2 * math.ceil(sampling.samples * min(error / (0.9 * tolerance), 1e9) ** 2 / 2)
     if wanted > most:
         warnings.warn(f"tolerance {tolerance:g} needs about {wanted} samples, max_samples is {most}", stacklevel=4)
     return replace(sampling, samples=min(max(wanted, 2), most), max_samples=most)

@@ -12,7 +12,7 @@ from .asking import Asker
 from .base import Model
 from .kinds import flows, kind, network, refuse_inputs, trained_schedule
 from .lesson import Lesson
-from .network import FLOW, PREDICTIONS, Network, padded
+from .network import FLOW, PREDICTIONS, Network, padded, unmixed
 from .parts import own_pipeline, text_to_image, upcast
 from .pictures import pictures, upright
 from .rows import flat, tensors
@@ -121,6 +121,7 @@ class AskedModel(Network, Model):
         return self.pipe.image_processor.resize(upright(image, "image"), *self._pixels, resize_mode="crop")
 
     @torch.no_grad()
+    @unmixed()
     def encode(self, images: Any) -> torch.Tensor:
         """x (B, *shape) float32 of one or several pictures (PIL, paths, uint8 arrays (H, W, 3) or tensors (3, H, W)),
         cut to their middle and resized to the model's size, or of a float tensor (B, 3, height, width) from −1 to 1 of
@@ -132,12 +133,12 @@ class AskedModel(Network, Model):
                 raise ValueError(f"images must be (B, 3, {height}, {width}), got {tuple(pixels.shape)}")
         else:
             pixels = self.pipe.image_processor.preprocess(pixels, height=height, width=width, resize_mode="crop")
-        with upcast(self.vae) as dtype:  # one at a time: a VAE wants much memory
-            return torch.cat([self._encoded(one.to(self.device, dtype)) for one in pixels.split(1)])
+        vae = upcast(self.vae)  # one at a time: a VAE wants much memory
+        return torch.cat([self._encoded(vae, one.to(self.device, vae.dtype)) for one in pixels.split(1)])
 
-    def _encoded(self, pixels):
+    def _encoded(self, vae, pixels):
         decoded, scaled = self._lesson.decoded, self._lesson.scaled
-        coded = self.vae.encode(pixels if len(decoded) == 4 else pixels.unsqueeze(2))
+        coded = vae.encode(pixels if len(decoded) == 4 else pixels.unsqueeze(2))
         mean = coded.latent_dist.mode() if hasattr(coded, "latent_dist") else coded.latent
         if mean.numel() != len(scaled.place):
             raise ValueError(f"size must be one for which the VAE gives latents {decoded}, got {tuple(mean.shape)}")
@@ -145,19 +146,20 @@ class AskedModel(Network, Model):
         return x.float().reshape(1, *self.shape).to(self.device)
 
     @torch.no_grad()
+    @unmixed()
     def decode(self, x: torch.Tensor) -> list:
         """PIL images of x (B, *shape), clipped to 8 bits."""
         self.check_shape(x)
-        scaled, rows = self._lesson.scaled, []
-        with upcast(self.vae) as dtype:
-            for one in x.split(1):
-                z = (scaled.factor * flat(one) + scaled.offset).float().reshape(self._lesson.decoded)
-                pixels = self.vae.decode(z.to(self.device, dtype), return_dict=False)[0]
-                rows.append((pixels[:, :, 0] if pixels.ndim == 5 else pixels).float())
+        scaled, rows, vae = self._lesson.scaled, [], upcast(self.vae)
+        for one in x.split(1):
+            z = (scaled.factor * flat(one) + scaled.offset).float().reshape(self._lesson.decoded)
+            pixels = vae.decode(z.to(self.device, vae.dtype), return_dict=False)[0]
+            rows.append((pixels[:, :, 0] if pixels.ndim == 5 else pixels).float())
         return self.pipe.image_processor.postprocess(torch.cat(rows), output_type="pil")
 
     # ------------------------------------------------------------------------------------------------------- conditions
 
+    @unmixed()
     def condition(self, captions: Any, truncate: bool | None = None) -> torch.Tensor:
         """Captions (None, a str or a list) as they are told to the network by the pipeline, each encoded once.
 
@@ -188,6 +190,7 @@ class AskedModel(Network, Model):
         return torch.lerp(times[low], times[low + 1], place - low)
 
     @torch.no_grad()
+    @unmixed()
     def output(self, z: torch.Tensor, logsnr: torch.Tensor, condition: Any = None) -> torch.Tensor:
         """The network's own output for z (N, *shape) at log-SNRs (N,): ε, v, x or the velocity, as it was trained."""
         self._check_rows(z)

@@ -62,6 +62,8 @@ class Asker:
         self._encoders = [k for k, part in pipe.components.items() if isinstance(part, Module) and "encoder" in k]
         accepted = inspect.signature(pipe.__call__).parameters
         self._call: dict[str, Any] = {k: v for k, v in OFF.items() if k in accepted}
+        if "generator" in accepted:  # or the reader's own random numbers would be drawn
+            self._call["generator"] = torch.Generator()
         self.guides = "guidance_scale" in accepted
         if guidance is not None and self.guides:
             self._call["guidance_scale"] = guidance

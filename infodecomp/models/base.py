@@ -69,10 +69,11 @@ class Model:
         if not count:
             raise ValueError(f"captions must be a str, None, or at least one of them, got {shown(captions)}")
         seed = whole("seed", seed, 0)
-        noise = torch.stack([torch.randn(self.shape, generator=generator(seed, NOISE, i, 0)) for i in range(count)])
+        draw = lambda i: torch.randn(self.shape, generator=generator(seed, NOISE, i, 0), dtype=torch.float32)  # noqa: E731
+        noise = torch.stack([draw(i) for i in range(count)])
         condition = self.condition(captions)
         y = from_noise(self, noise.to(self.device), condition, steps=steps, range=self.flow_range, progress=progress)
-        high = torch.full((count,), self.flow_range[1], device=self.device)
+        high = torch.full((count,), self.flow_range[1], device=self.device, dtype=torch.float32)
         sigma = torch.exp(-high[0] / 2)
         return self.decode(y - sigma * Evaluations(self, y)(y / (1 + sigma**2).sqrt(), high, condition))
 

@@ -8,7 +8,7 @@ import torch
 from ..denoiser import send
 from .base import Model
 from .kinds import kind, network, trained_schedule
-from .network import PREDICTIONS, Network
+from .network import PREDICTIONS, Network, unmixed
 from .parts import own_pipeline
 from .pictures import pictures, upright
 
@@ -97,6 +97,7 @@ class DiffusersModel(Network, Model):
         return self._pictures.resize(upright(image, "image"), *self._pixels, resize_mode="crop")
 
     @torch.no_grad()
+    @unmixed()
     def encode(self, images: Any) -> torch.Tensor:
         """x (B, *shape) float32 of one or several pictures (PIL, paths, uint8 arrays (H, W, 3) or tensors (3, H, W)),
         cut to their middle and resized to the model's size, or of a float tensor (B, C, height, width) from −1 to 1 of
@@ -117,6 +118,7 @@ class DiffusersModel(Network, Model):
         return (mean - (self.vae.config.get("shift_factor") or 0.0)) * self.vae.config.scaling_factor
 
     @torch.no_grad()
+    @unmixed()
     def decode(self, x: torch.Tensor) -> list:
         """PIL images of x (B, *shape), clipped to 8 bits."""
         self.check_shape(x)
@@ -154,6 +156,7 @@ class DiffusersModel(Network, Model):
     # ------------------------------------------------------------------------------------------------ the network
 
     @torch.no_grad()
+    @unmixed()
     def output(self, z: torch.Tensor, logsnr: torch.Tensor, condition: Any = None) -> torch.Tensor:
         """The network's own output for z (N, *shape) at log-SNRs (N,): ε, v or x, as it was trained."""
         encoded, inputs = self.condition(condition), {"timestep": self.timesteps(logsnr)}

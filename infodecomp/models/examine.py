@@ -86,7 +86,7 @@ def _readings(model, x, progress):
     kinds = {kind: adapter for kind, adapter in PREDICTIONS.items() if kind != FLOW or model.prediction == FLOW}
     found: dict[tuple[str, str], list[float]] = {}
     for level in in_sight(levels, len(levels), progress, len(x) * (2 + len(SHIFTS))):
-        noise = torch.randn(x.shape, generator=draw).to(x)
+        noise = torch.randn(x.shape, generator=draw, dtype=torch.float32).to(x)
         z = add_noise(x, level, noise)
         linear.append(_unexplained(noise, z))
         for given, logsnr in _given(model, level).items():

@@ -1,7 +1,8 @@
 """The common part of models with a trained network: fractional timesteps for log-SNRs, and compilation."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,16 @@ from ..denoiser import from_eps, from_flow, from_v, from_x0
 FLOW = "flow_prediction"
 PREDICTIONS = {"epsilon": from_eps, "sample": from_x0, "v_prediction": from_v, FLOW: from_flow}
 SIZES = 4  # numbers of rows for which a network is compiled
+
+
+@contextmanager
+def unmixed() -> Iterator[None]:
+    """Inside, and in what it decorates, torch.autocast is off: a model's numbers are of the dtype that it says."""
+    with ExitStack() as stack:
+        for device in ("cpu", "cuda", "mps"):
+            if torch.is_autocast_enabled(device):
+                stack.enter_context(torch.autocast(device, enabled=False))
+        yield
 
 
 class Network:

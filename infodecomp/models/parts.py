@@ -3,8 +3,7 @@
 import copy
 import inspect
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
@@ -118,14 +117,7 @@ def _nothing():
     """In place of what destroys hooks."""
 
 
-@contextmanager
-def upcast(vae: Any) -> Iterator[torch.dtype]:
-    """A VAE in float32 for a while, if it is in float16 and says that it overflows there; gives its dtype."""
-    if vae.dtype != torch.float16 or not vae.config.get("force_upcast") or fixed(vae):
-        yield vae.dtype
-        return
-    Module.to(vae, dtype=torch.float32)
-    try:
-        yield torch.float32
-    finally:
-        Module.to(vae, dtype=torch.float16)
+def upcast(vae: Any) -> Any:
+    """A VAE; a copy in float32 of one in float16 that says that it overflows there, for it may be the reader's own."""
+    wide = vae.dtype == torch.float16 and vae.config.get("force_upcast")
+    return placed(vae, None, torch.float32) if wide else vae

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from ..channel import alpha_bar_to_logsnr
 from ..denoiser import send
-from ..models.network import PREDICTIONS, Network
+from ..models.network import PREDICTIONS, Network, unmixed
 from .grammar import CLASS
 from .meaning import normalise
 from .model import ScenesModel, proposal
@@ -59,6 +59,7 @@ class NetworkScenes(Network, ScenesModel):
         tokens, pooled = zip(*map(self._embed, texts), strict=True)
         return torch.stack(tokens), torch.stack(pooled)
 
+    @unmixed()
     def _network(self, z, logsnr, condition):
         parts = self.condition(condition)
         tokens, pooled = (part.to(z.device, self.dtype).expand(len(z), *part.shape[1:]) for part in parts)
@@ -71,6 +72,7 @@ class NetworkScenes(Network, ScenesModel):
 
 
 @torch.no_grad()
+@unmixed()
 def _embed(tokenizer, encoder, text):
     """Token embeddings (T, D) and pooled embedding (D,) of one text."""
     text = normalise(text)

@@ -8,6 +8,7 @@ import traitlets
 from matplotlib.figure import Figure
 from PIL import Image
 
+from ..checks import choice, positive
 from ..concepts import ConceptMaps
 from ..pairs import WordPairs
 from ..plot import OPACITY
@@ -158,13 +159,19 @@ class HeatMaps(anywidget.AnyWidget):
     def scale(self, kind: str | None = None, word: str | None = None) -> tuple[float, float]:
         """(low, high) of the colours, in nats: of one word, or of all if None; symmetric for signed maps."""
         kind = kind or self.kind
+        choice("kind", kind, self.kinds)
+        if word is not None:
+            choice("word", word, self.words)
         layers = [layer for name, layer in self._shown.kinds[kind].items() if name == word]
         high = highest(self._items, self.item, kind) if word is None else top(layers)
         return (-high if is_signed(self._items, kind) else 0.0), high
 
-    def figure(self, kinds: list[str] | None = None, *, width: float = 7.0) -> Figure:
+    def figure(self, kinds: str | list[str] | None = None, *, width: float = 7.0) -> Figure:
         """The static twin: the picture, and a row of the words' maps for each kind, with nats and colour bar."""
-        kinds = kinds or self.kinds
+        kinds = [kinds] if isinstance(kinds, str) else kinds or self.kinds
+        if not isinstance(kinds, list | tuple):
+            fail("kinds", f"some of {self.kinds}", kinds)
+        width = positive("width", width)
         look = {name: getattr(self, name) for name in ("opacity", "root", "smooth", "hide", "shared")}
         return figure(self._shown, kinds, {kind: self.scale(kind) for kind in kinds}, look, width)
 
