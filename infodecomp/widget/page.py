@@ -19,7 +19,7 @@ from ..plot import tidy
 
 HERE = Path(__file__).parent
 Widget = TypeVar("Widget")
-DPI = 100  # of the figure that stands where no script runs
+DPI, QUALITY = 64, 18  # of the figure that stands where no script runs: ten widgets stay under a megabyte
 LARGE = 20_000  # bytes of a PNG from which on a JPEG is tried
 IMPORT = re.compile(r'^import \{[^}]*\} from "(.+)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
@@ -63,10 +63,10 @@ def bundle(name: str) -> str:
     return "\n".join(COMMENT.sub("", text) for text in found.values())
 
 
-def url(picture: Image.Image, lossy: bool = False) -> str:
-    """A picture as a data URL: PNG, or JPEG where that is less than a third, as of photographs; lossy: small WebP."""
-    if lossy:
-        return f"data:image/webp;base64,{base64.b64encode(_saved(picture, 'WEBP', quality=60)).decode()}"
+def url(picture: Image.Image, quality: int | None = None) -> str:
+    """A picture as a data URL: PNG, or JPEG where that is less than a third, as of photographs; quality: of a WebP."""
+    if quality:
+        return f"data:image/webp;base64,{base64.b64encode(_saved(picture, 'WEBP', quality=quality)).decode()}"
     png, jpeg = _saved(picture, "PNG", optimize=True), b""
     if picture.mode == "RGB" and len(png) > LARGE:
         jpeg = _saved(picture, "JPEG", quality=88, subsampling=0, optimize=True)
@@ -97,7 +97,7 @@ def piece(widget: Any, name: str, state: dict, figure: Figure, alt: str) -> str:
         name=name,
         key=hashlib.sha256(text.encode()).hexdigest()[:12],
         alt=html.escape(alt),
-        figure=url(drawn, lossy=True),
+        figure=url(drawn, QUALITY),
         css=widget._css,
         state=text,
         module=widget._esm,

@@ -77,7 +77,7 @@ def _drawn(frame):
     if isinstance(frame, Image.Image):
         figure = Figure(figsize=(frame.width / DPI, frame.height / DPI))
         figure.figimage(frame.convert("RGB"))
-        return url(frame.convert("L" if frame.mode in ("1", "L") else "RGB"), lossy=True), figure
+        return url(frame.convert("L" if frame.mode in ("1", "L") else "RGB"), 60), figure
     figure = plt.gcf() if frame is None else frame
     if not isinstance(figure, Figure):
         raise TypeError(f"draw must give a PIL picture or a matplotlib Figure, got {type(frame).__name__}")
