@@ -232,7 +232,7 @@ class ExactEmoji(InWorld, Model, FiniteSet):
             sizes, x = {tuple(found.shape[1:])}, found.detach()
         else:
             sizes = {(3, *image.size[::-1]) for image in found}
-            x = torch.tensor(np.array(found)).permute(0, 3, 1, 2) / 127.5 - 1 if len(sizes) == 1 else None
+            x = torch.tensor(np.array(found)).permute(0, 3, 1, 2).float() / 127.5 - 1 if len(sizes) == 1 else None
         if sizes != {(3, size, size)}:
             raise ValueError(
                 f"images must be emoji, or pictures of {size} × {size} pixels, got {sorted(map(str, sizes))}"

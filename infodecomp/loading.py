@@ -2,6 +2,7 @@
 
 import os
 import re
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -56,17 +57,25 @@ def load(
     input for it. compile: the network, for speed (see Network.compile); a model without one stays as it is. Raises
     ValueError for anything else, and for a model that fails the check.
     """
-    on_cpu()
     _check_options(dtype, check, compile, revision=revision, variant=variant)
     device = None if device is None else checked_device("device", device)
     options = {"size": _size(size), "guidance": None if guidance is None else number("guidance", guidance)}
     own = {"language": language, "font": font, "skin_tones": skin_tones}  # of emoji
-    with (
-        unmixed(),
-        torch.random.fork_rng([]),
-    ):  # weights that are made before they are read draw the reader's random numbers
-        model = _load(name_or_path, device, dtype, revision, variant, check, options, own)
+    model = _load(name_or_path, device, dtype, revision, variant, check, options, own)
     return model.compile() if compile and isinstance(model, Network) else model
+
+
+@contextmanager
+def _undisturbed():
+    """Inside, what is made is float32, and draws none of the reader's random numbers: weights are random before they
+    are read."""
+    dtype = torch.get_default_dtype()
+    with unmixed(), torch.random.fork_rng([]):
+        torch.set_default_dtype(torch.float32)
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(dtype)
 
 
 def _emoji(device, given, own):
@@ -80,6 +89,7 @@ def _emoji(device, given, own):
 
 
 def _check_options(dtype, check, compile, **texts):
+    on_cpu()
     if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
         refuse("dtype", "a floating-point torch.dtype or None", dtype)
     for name, text in texts.items():
@@ -99,6 +109,7 @@ def _size(size):
     return (whole("size", size, 1),) * 2
 
 
+@_undisturbed()
 def _load(name_or_path, device, dtype, revision, variant, check, options, emoji):
     given = options | {"revision": revision, "variant": variant}
     if isinstance(name_or_path, str) and name_or_path == "emoji":

@@ -267,6 +267,16 @@ def test_mimebundle_has_live_and_static_forms(scene):
     assert data["text/plain"].startswith("HeatMaps(") and "data-widget" in data["text/html"]
 
 
+def test_figure_and_scale_name_what_there_is(scene):
+    widget = idc.HeatMaps(*scene)
+    assert len(widget.figure("MI").axes) < len(widget.figure().axes)
+    asked = [lambda: widget.figure("cat"), lambda: widget.figure(["MI", "x"]), lambda: widget.figure(5)]
+    asked += [lambda: widget.figure(width=0), lambda: widget.scale("x"), lambda: widget.scale("MI", "x")]
+    for ask in asked:
+        with pytest.raises(ValueError, match="^(kinds?|word|width) must be"):
+            ask()
+
+
 @pytest.mark.parametrize("look", [{}, {"root": True}, {"shared": False}, {"smooth": True, "opacity": 0.5}])
 def test_figure_shows_every_word_and_kind(scene, look):
     """As the page does: the same colours over the same picture."""

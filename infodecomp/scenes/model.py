@@ -31,7 +31,7 @@ def _space():
     """Mean picture (3, 32, 32), in 0…1, and standard deviation of the pixels around it, under the prior."""
     nouns = log_prior_nouns().exp()
     shares = [(nouns.sum(0).sum(dim) / 8).repeat_interleave(8)[:, None, None, None] for dim in (1, 0)]
-    things = torch.tensor(np.array([sprite(Thing(*thing))[0] for thing in OBJECTS])) / 255.0
+    things = torch.tensor(np.array([sprite(Thing(*thing))[0] for thing in OBJECTS])).float() / 255.0
     ground = torch.tensor(GROUND).double()[:, None, None].expand(3, SIZE, SIZE) / 255
     moments = [ground.clone(), ground**2]
     for place in PLACES.values():
@@ -123,7 +123,7 @@ class ScenesModel(InWorld, Model):
         if isinstance(found, torch.Tensor):
             unit = (found.detach().cpu() + 1) / 2
         else:
-            unit = torch.tensor(np.array(found)).permute(0, 3, 1, 2) / 255.0
+            unit = torch.tensor(np.array(found)).permute(0, 3, 1, 2).float() / 255.0
         return pixel_unshuffle((unit - MEAN) / SCALE, 2).float().to(self.device)
 
     def word_proposal(self, text: str) -> Piecewise:
@@ -170,7 +170,7 @@ class ExactScenes(ScenesModel, Exact):
         self.things = torch.stack(things).flatten(1) / 255 / SCALE  # (64, 300), the same at every place
         self.log_nouns = log_prior_nouns().clone()
         self.jitter = JITTER
-        edges = torch.cat([torch.linspace(-16, 2, 73), torch.linspace(3, 20, 18)])
+        edges = torch.cat([torch.linspace(*ends, dtype=torch.float32) for ends in ((-16, 2, 73), (3, 20, 18))])
         self.proposal, self.density_proposal = proposal(edges), density_proposal(edges)
 
     def condition(self, captions: Any) -> torch.Tensor:
