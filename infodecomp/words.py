@@ -1,7 +1,9 @@
 """Word by word: the information of each word of a caption about a picture, alone and given the rest, from one pass."""
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import Any, NamedTuple
@@ -134,7 +136,11 @@ def _in_groups(model, x, asked, alternatives, sampling):
     maps = {}
     for count in sorted({len(one.words) for one in asked}):
         rows = [i for i, one in enumerate(asked) if len(one.words) == count]
-        estimates = _estimates(model, x, [asked[i] for i in rows], replace(sampling, items=rows), rows)
+        estimates: dict = {}
+        with dispensable("stopped: of further pictures nothing is known") if maps else nullcontext():
+            estimates = _estimates(model, x, [asked[i] for i in rows], replace(sampling, items=rows), rows)
+        if not estimates:
+            break
         first = next(iter(estimates.values()))
         whole = len(first.nats) == len(rows) and first.profile.logsnr.shape[1] == first.samples  # not stopped
         for row, i in enumerate(rows[: len(first.nats)]):
@@ -143,7 +149,10 @@ def _in_groups(model, x, asked, alternatives, sampling):
             whole = whole and (against is not None or alternatives is None)
         if not whole:
             break
-    return [maps[i] for i in sorted(maps)]
+    places = sorted(maps)
+    if places != list(range(len(places))):  # whoever pairs them with pictures by place would be wrong
+        warnings.warn(f"stopped: maps are of the pictures {places}, counted from 0", stacklevel=3)
+    return [maps[i] for i in places]
 
 
 def check_model(model: Any) -> None:

@@ -312,6 +312,18 @@ def test_words_of_a_part(tmp_path):
     assert found.against is None and found.mi[0].samples == 40
 
 
+@pytest.mark.parametrize("calls", [40, 43])
+def test_pictures_that_are_complete_are_kept_whatever_comes_later(calls):
+    """Pictures with equally many words are measured together: of 1, 2 and 1 words, the second comes last."""
+    asked = [PICTURE] * 3, [CAPTION] * 3, [["blue"], ["blue", "fish"], ["blue"]]
+    with pytest.warns(UserWarning, match=r"stopped: maps are of the pictures \[0, 2\], counted from 0"):
+        with pytest.warns(UserWarning, match="stopped: of further pictures nothing is known"):
+            found = idc.word_maps(Stops(SCENES, calls), *asked, samples=40, batch_size=8)
+    assert [(len(maps.words), maps.mi[0].samples) for maps in found] == [(1, 40), (1, 40)]
+    with unattended(), pytest.raises(KeyboardInterrupt):
+        idc.word_maps(Stops(SCENES, calls), *asked, samples=40, batch_size=8)
+
+
 def test_attention_of_a_part_is_none():
     model = Stops(net(), 3)
     with pytest.raises(KeyboardInterrupt):

@@ -7,6 +7,7 @@ import pytest
 import tiny
 import torch
 from test_asked import CAT, SIZE, evaluating
+from test_loading import dit
 
 import infodecomp as idc
 from infodecomp import exact, scenes
@@ -125,3 +126,16 @@ def test_a_tolerance_that_nothing_reaches():
     with pytest.warns(UserWarning, match="max_samples is 8"):
         found = idc.nll(idc.load("scenes"), x, samples=4, tolerance=1e-300, max_samples=8)
     assert found.samples == 8
+
+
+@pytest.mark.parametrize("half", ["vae", "network"])
+def test_a_pipeline_whose_vae_has_another_dtype(half):
+    """As a pipeline that is read on CUDA: its network in float16, its VAE in float32; or the other way round."""
+    plain = idc.load(dit(), check=False)
+    pipe = dit()
+    torch.nn.Module.to(pipe.vae if half == "vae" else pipe.transformer, torch.float16)
+    model = idc.load(pipe, check=False)
+    x, expected = model.encode(CAT), plain.encode(CAT)
+    assert x.dtype == torch.float32 and torch.allclose(x, expected, atol=2e-3 if half == "vae" else 1e-6)
+    for picture, other in zip(model.decode(expected), plain.decode(expected), strict=True):
+        assert np.abs(np.asarray(picture).astype(int) - np.asarray(other)).max() <= (half == "vae")

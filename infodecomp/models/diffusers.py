@@ -9,7 +9,7 @@ from ..denoiser import send
 from .base import Model
 from .kinds import kind, network, trained_schedule
 from .network import PREDICTIONS, Network, unmixed
-from .parts import own_pipeline
+from .parts import own_pipeline, upcast
 from .pictures import pictures, upright
 
 NETWORKS = ("UNet2DModel", "DiTTransformer2DModel")
@@ -113,8 +113,9 @@ class DiffusersModel(Network, Model):
             pixels = self._pictures.preprocess(images, height=height, width=width, resize_mode="crop")
         if self.vae is None:
             return pixels.to(self.device, torch.float32)
-        each = pixels.to(self.device, self.dtype).split(1)  # one at a time: a VAE wants much memory
-        mean = torch.cat([self.vae.encode(one).latent_dist.mean for one in each]).float()
+        vae = upcast(self.vae)
+        each = pixels.to(self.device, vae.dtype).split(1)  # one at a time: a VAE wants much memory
+        mean = torch.cat([vae.encode(one).latent_dist.mean for one in each]).float()
         return (mean - (self.vae.config.get("shift_factor") or 0.0)) * self.vae.config.scaling_factor
 
     @torch.no_grad()
@@ -125,7 +126,8 @@ class DiffusersModel(Network, Model):
         pixels = x.detach().to(self.device).float()
         if self.vae is not None:
             latents = pixels / self.vae.config.scaling_factor + (self.vae.config.get("shift_factor") or 0.0)
-            pixels = torch.cat([self.vae.decode(one).sample for one in latents.to(self.dtype).split(1)]).float()
+            vae = upcast(self.vae)
+            pixels = torch.cat([vae.decode(one).sample for one in latents.to(vae.dtype).split(1)]).float()
         return self._pictures.postprocess(pixels, output_type="pil")
 
     # ------------------------------------------------------------------------------------------------- conditions
