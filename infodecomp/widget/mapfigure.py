@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from ..plot import greyed, inked, overlay
 from .mapitems import ATTENTION, Item, near_zero, total
 
+WIDE = 5  # words a row
 ZERO = "within 2 s.e."  # of zero, a word that may say nothing; room is scarce
 
 
@@ -18,7 +19,7 @@ def figure(found: Item, kinds: list[str], ranges: dict, look: dict, width: float
 
     look: opacity, root, smooth, hide, and shared: False for a scale of each word's own.
     """
-    wide = min(len(found.words), 5)
+    wide = min(len(found.words), WIDE)
     rows = -(-len(found.words) // wide)
     height = (width / (wide + 1) * found.picture.height / found.picture.width + 0.4) * len(kinds) * rows
     drawn = Figure(figsize=(width, height), layout="constrained")
@@ -58,7 +59,7 @@ def _bar(drawn, axes, found, kind, ends, look):
     parts = np.linspace(-1 if low < 0 else 0, 1, 256)
     seen = inked(parts, greyed(found.picture).mean((0, 1)), signed=low < 0, opacity=look["opacity"]) / 255
     colours = ScalarMappable(Normalize(parts[0], 1), ListedColormap(seen))
-    bar = drawn.colorbar(colours, ax=axes, shrink=0.8, aspect=10 * len(axes) / (min(len(found.words), 5) + 1))
+    bar = drawn.colorbar(colours, ax=axes, shrink=0.8, aspect=10 * len(axes) / (min(len(found.words), WIDE) + 1))
     at = [-1, -0.5, 0, 0.5, 1] if low < 0 else [0, 0.5, 1]
     value = [part * (abs(part) if look["root"] else 1) * high for part in at]
     labels = [f"{v:.2g}" if look["shared"] else f"{v / high:.0%}" for v in value]

@@ -2,6 +2,7 @@
 
 import pytest
 from PIL import Image
+from selenium.common.exceptions import NoSuchElementException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -35,3 +36,15 @@ def test_arrow_keys_move_the_picture(page):
     second.send_keys(Keys.HOME)
     assert image.get_attribute("src") == frames[6] and second.get_attribute("aria-valuetext") == "shade −10"
     assert browser.get_log("browser") == []
+
+
+def test_an_element_that_is_drawn_anew_is_found_again(page):
+    """What the other tests rely on when a page draws itself while they read it; one that is gone stays gone."""
+    browser, _ = page
+    main = browser.find_element(By.TAG_NAME, "main")
+    (also,) = browser.find_elements(By.TAG_NAME, "main")
+    browser.execute_script("document.querySelector('main').outerHTML = '<main>anew</main>'")
+    assert main.text == also.text == "anew"
+    browser.execute_script("document.querySelector('main').remove()")
+    with pytest.raises(NoSuchElementException):
+        assert main.text
